@@ -1,0 +1,68 @@
+"""Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") and the normals drawn from it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from otfsynth.types import SampleKey
+
+STAGES = {"velocity": 1, "bias": 2, "mixture": 3, "skull_strip": 4, "acquisition": 5}
+
+_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+_WEYL = (0x9E3779B9, 0xBB67AE85)
+_MASK = np.uint64(0xFFFFFFFF)
+_HALF = np.uint64(32)
+
+
+def philox4x32(counter: np.ndarray, key: tuple[int, int], rounds: int = 10) -> np.ndarray:
+    """Encrypt counters, uint32 (n, 4), with a key of two 32-bit words; returns uint32 (n, 4)."""
+    c0, c1, c2, c3 = (counter[:, i].astype(np.uint64) for i in range(4))
+    k0, k1 = key
+    for _ in range(rounds):
+        product0 = np.uint64(_MULTIPLIERS[0]) * c0
+        product1 = np.uint64(_MULTIPLIERS[1]) * c2
+        c0, c1, c2, c3 = (
+            (product1 >> _HALF) ^ c1 ^ np.uint64(k0),
+            product1 & _MASK,
+            (product0 >> _HALF) ^ c3 ^ np.uint64(k1),
+            product0 & _MASK,
+        )
+        k0, k1 = (k0 + _WEYL[0]) & 0xFFFFFFFF, (k1 + _WEYL[1]) & 0xFFFFFFFF
+    return np.stack([c0, c1, c2, c3], axis=1).astype(np.uint32)
+
+
+def normals(key: SampleKey, stage: int, positions: np.ndarray) -> np.ndarray:
+    """Four standard normals for each 64-bit position of one stage: float64 (..., 4), by Box and Muller's transform."""
+    flat = positions.ravel().astype(np.uint64)
+    counter = np.empty((flat.size, 4), np.uint32)
+    counter[:, 0] = flat & _MASK
+    counter[:, 1] = flat >> _HALF
+    counter[:, 2] = key.index
+    counter[:, 3] = stage
+    words = philox4x32(counter, (key.seed & 0xFFFFFFFF, key.seed >> 32))
+    uniform = (words >> 8) * 2.0**-24
+    radius = np.sqrt(-2.0 * np.log(uniform[:, 0::2] + 2.0**-25))
+    angle = 2.0 * np.pi * uniform[:, 1::2]
+    pairs = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
+    return pairs.reshape(*positions.shape, 4)
+
+
+def lattice_normals(key: SampleKey, stage: int, shape: tuple[int, ...]) -> np.ndarray:
+    """One normal per lattice node; nodes are numbered in C order, four to a counter."""
+    count = int(np.prod(shape))
+    drawn = normals(key, stage, np.arange(-(-count // 4)))
+    return drawn.ravel()[:count].reshape(shape)
+
+
+def row_normals(key: SampleKey, stage: int, size: tuple[int, int, int], per_voxel: int) -> np.ndarray:
+    """Normals of a volume, ``(per_voxel, x, y, z)``: a row of z is cut in equal parts that share their counters.
+
+    With one normal a voxel, voxel ``q + w * Q`` takes word ``w`` of counter ``row * Q + q``, ``Q = ceil(nz / 4)``; with
+    two, voxels ``q`` and ``q + Q`` take the first and the second pair, ``Q = ceil(nz / 2)``.
+    """
+    nx, ny, nz = size
+    parts = 4 // per_voxel
+    length = -(-nz // parts)
+    drawn = normals(key, stage, np.arange(nx * ny * length).reshape(nx, ny, length))
+    rows = np.moveaxis(drawn.reshape(nx, ny, length, parts, per_voxel), 2, 3).reshape(nx, ny, parts * length, per_voxel)
+    return np.moveaxis(rows[:, :, :nz], -1, 0)

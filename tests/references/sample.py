@@ -1,0 +1,39 @@
+"""One whole sample, stage after stage."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from otfsynth.synthesis.parameters import SynthesisParameters
+from tests.references.acquisition import acquire
+from tests.references.appearance import apply_gamma, bias_field, keep_mask, normalize, paint
+from tests.references.geometry import lookup, source_coordinates
+
+
+def source_labels(parameters: SynthesisParameters, indices: np.ndarray) -> np.ndarray:
+    """Generation-label index of every patch voxel, before any swap of sides."""
+    return lookup(indices, source_coordinates(parameters.key, parameters.deformation, parameters.size))
+
+
+def render(
+    parameters: SynthesisParameters,
+    indices: np.ndarray,
+    brain_distance: np.ndarray,
+    class_table: np.ndarray,
+    target_table: np.ndarray,
+    swap_indices: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Image, float64, and target, uint8, both (x, y, z), of one parameter record on one label map."""
+    key, size = parameters.key, parameters.size
+    source = source_coordinates(key, parameters.deformation, size)
+    found = lookup(indices, source)
+    labels = swap_indices[found] if parameters.deformation.flip else found
+    image = paint(key, class_table[labels], parameters.mixture.means, parameters.mixture.stds)
+    if parameters.bias_field is not None:
+        image = image * bias_field(key, parameters.bias_field, size)
+    image = apply_gamma(image, parameters.clip_max, parameters.gamma)
+    scanner = parameters.acquisition
+    unit = 1.0 if parameters.gamma is not None else parameters.clip_max
+    image = acquire(key, image, scanner.spacing_voxels, scanner.psf_sigma_voxels, scanner.noise_std * unit)
+    keep = keep_mask(key, found, lookup(brain_distance, source), parameters.background, parameters.skull_strip)
+    return normalize(np.where(keep, image, 0.0), parameters.normalization), target_table[labels]
