@@ -1,0 +1,66 @@
+"""Configuration of the data: label maps to synthesise from, and how they are prepared, kept and divided."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from otfsynth.config import checks
+
+SUBJECT_PATTERN = r"(sub-[A-Za-z0-9]+|OAS\d{5})"
+"""BIDS subject labels and the subject identifiers of OASIS-3."""
+
+
+@dataclass
+class DataConfig:
+    """Where label maps come from and how they reach the synthesis engine."""
+
+    label_maps: str = "embedded"
+    """A file, a folder, a glob, a ``.csv`` list with columns ``label_map[,subject]``, or ``embedded``."""
+    spacing_mm: float = 1.0
+    """Working voxel size, the same along all axes; synthesis, training and inference share it."""
+    validation_fraction: float = 0.2
+    """Share of the subjects kept out of training; a subject is never on both sides."""
+    validation_samples: int = 16
+    """Number of fixed synthetic validation samples."""
+    subject_pattern: str = SUBJECT_PATTERN
+    """Regular expression searched in a map's path; its match names the subject, else the file's stem does."""
+    bank_memory_gb: float = 4.0
+    """Label maps larger than this in total stay in host memory and travel to the device when drawn (10**9 bytes)."""
+    cache_dir: str | None = None
+    """Prepared maps are kept here; by default in ``$OTFSYNTH_CACHE``, else in ``~/.cache/otfsynth``."""
+    workers: int | None = None
+    """Threads that prepare label maps; by default one per processor, at most 8."""
+    patch_size: list[int] | None = None
+    """Size of a training patch in voxels (x, y, z); by default what ``hardware`` proposes."""
+    batch_size: int | None = None
+    """Samples per training step and device; by default what ``hardware`` proposes."""
+    real_validation: str | None = None
+    """A folder or a ``.csv`` list with columns ``image,label[,contrast]`` of real scans to validate on."""
+
+    def __post_init__(self) -> None:
+        if not self.label_maps:
+            raise checks.ConfigurationError(
+                "data.label_maps is empty; give a file, folder, glob, CSV list or 'embedded'"
+            )
+        checks.check_range("data.spacing_mm", [self.spacing_mm, self.spacing_mm], 0.2, 8.0)
+        checks.check_range("data.validation_fraction", [0.0, self.validation_fraction], 0.0, 0.9)
+        checks.check_at_least("data.validation_samples", self.validation_samples, 0)
+        checks.check_positive("data.bank_memory_gb", self.bank_memory_gb)
+        if self.workers is not None:
+            checks.check_at_least("data.workers", self.workers, 1)
+        if self.batch_size is not None:
+            checks.check_at_least("data.batch_size", self.batch_size, 1)
+        if self.patch_size is not None:
+            if len(self.patch_size) != 3:
+                raise checks.ConfigurationError(
+                    f"data.patch_size={list(self.patch_size)} is not a size; give three numbers of voxels [x, y, z]"
+                )
+            for size in self.patch_size:
+                checks.check_range("data.patch_size", [size, size], 8, 1024)
+        try:
+            re.compile(self.subject_pattern)
+        except re.error as error:
+            raise checks.ConfigurationError(
+                f"data.subject_pattern={self.subject_pattern} is no regular expression: {error}"
+            ) from error

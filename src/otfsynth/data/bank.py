@@ -1,0 +1,254 @@
+"""The label bank: every label map of a run, prepared once and kept where the synthesis engine reads it."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from otfsynth.config.data import DataConfig
+from otfsynth.data.cache import PreparedMapCache, cache_key, default_cache_dir
+from otfsynth.data.prepare import PreparedMap, prepare
+from otfsynth.data.sources import LabelMapError, LabelMapSource, find_sources
+from otfsynth.labels import LabelScheme
+from otfsynth.volumes import Volume, VolumeError
+
+MAX_WORKERS = 8
+STREAMED_KEPT = 4
+"""Streamed maps that stay on the device: a batch rarely draws from more."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LabelVolume:
+    """One prepared label map.
+
+    Args:
+        name: file name, or ``embedded:...``.
+        subject: maps of one subject are never divided between training and validation.
+        indices: uint8 (x, y, z), contiguous, RAS: generation-label indices, one voxel of background on every side.
+        brain_distance: uint8 (x, y, z): ``clamp(round(128 + 8 * d), 0, 255)``, d the signed distance to the brain in
+            mm, outside positive.
+        foreground: per target value from 1 on, int32 (n, 3) voxels of that target, n <= 4096; always on the CPU, where
+            parameters are drawn.
+        affine: (4, 4) float64, voxel of ``indices`` to RAS world millimetres.
+    """
+
+    name: str
+    subject: str
+    indices: Tensor
+    brain_distance: Tensor
+    foreground: tuple[Tensor, ...]
+    affine: np.ndarray
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of the two volumes."""
+        return self.indices.numel() + self.brain_distance.numel()
+
+    def to(self, device: torch.device) -> LabelVolume:
+        """The same map with its volumes on ``device``."""
+        return replace(
+            self,
+            indices=self.indices.to(device, non_blocking=True),
+            brain_distance=self.brain_distance.to(device, non_blocking=True),
+        )
+
+
+class LabelBank(Sequence[LabelVolume]):
+    """The label maps of a run, on the device, or in host memory and streamed from there when drawn.
+
+    Args:
+        scheme: what the indices mean.
+        spacing_mm: size of the cubic voxels.
+        volumes: prepared maps on the CPU.
+        device: where items are wanted.
+        memory_limit_bytes: a bank larger than this stays in host memory, pinned where the device is a GPU.
+    """
+
+    def __init__(
+        self,
+        scheme: LabelScheme,
+        spacing_mm: float,
+        volumes: Sequence[LabelVolume],
+        device: torch.device | str = "cpu",
+        memory_limit_bytes: float = float("inf"),
+    ) -> None:
+        self.scheme = scheme
+        self.spacing_mm = spacing_mm
+        self.device = torch.device(device)
+        self.memory_bytes = sum(volume.memory_bytes for volume in volumes)
+        self.streamed = self.device.type != "cpu" and self.memory_bytes > memory_limit_bytes
+        if self.streamed:
+            self._volumes = [_pinned(volume) if self.device.type == "cuda" else volume for volume in volumes]
+        else:
+            self._volumes = [volume.to(self.device) for volume in volumes]
+        self._recent: dict[int, LabelVolume] = {}
+
+    @classmethod
+    def from_config(
+        cls, config: DataConfig, scheme: LabelScheme, device: torch.device | str = "cpu", show_progress: bool = True
+    ) -> LabelBank:
+        """Read, check and prepare every label map that ``config.label_maps`` names.
+
+        Raises:
+            LabelMapError: no map is there, or some can't be used; one message lists every bad file.
+        """
+        sources = find_sources(config)
+        cache = PreparedMapCache(Path(config.cache_dir).expanduser() if config.cache_dir else default_cache_dir())
+        workers = config.workers or min(os.cpu_count() or 1, MAX_WORKERS)
+        prepared = _prepare_all(sources, scheme, config.spacing_mm, cache, workers, show_progress)
+        volumes = [
+            _to_volume(source.name, source.subject, result) for source, result in zip(sources, prepared, strict=True)
+        ]
+        bank = cls(scheme, config.spacing_mm, volumes, device, config.bank_memory_gb * 1e9)
+        logger.info("%s", bank.describe())
+        return bank
+
+    @classmethod
+    def from_volumes(
+        cls,
+        scheme: LabelScheme,
+        label_maps: Iterable[np.ndarray],
+        spacing_mm: float = 1.0,
+        device: torch.device | str = "cpu",
+        names: Sequence[str] | None = None,
+        subjects: Sequence[str] | None = None,
+    ) -> LabelBank:
+        """A bank of arrays, for tests and notebooks.
+
+        Args:
+            scheme: what the values mean.
+            label_maps: label **values** (x, y, z) in RAS order at the working spacing, centred on the world's origin.
+            spacing_mm: size of their cubic voxels.
+            device: where items are wanted.
+            names: by default ``map-0``, ``map-1`` ...
+            subjects: by default the names.
+        """
+        maps = list(label_maps)
+        names = list(names) if names is not None else [f"map-{index}" for index in range(len(maps))]
+        subjects = list(subjects) if subjects is not None else names
+        volumes = []
+        for labels, name, subject in zip(maps, names, subjects, strict=True):
+            affine = np.diag([spacing_mm, spacing_mm, spacing_mm, 1.0])
+            affine[:3, 3] = -spacing_mm * (np.asarray(labels.shape) - 1) / 2
+            volumes.append(_to_volume(name, subject, prepare(Volume(labels, affine, name), scheme, spacing_mm)))
+        return cls(scheme, spacing_mm, volumes, device)
+
+    def __len__(self) -> int:
+        return len(self._volumes)
+
+    @overload
+    def __getitem__(self, index: int) -> LabelVolume: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> LabelBank: ...
+
+    def __getitem__(self, index: int | slice) -> LabelVolume | LabelBank:
+        """One map with its volumes on the device, or a bank of some."""
+        if isinstance(index, slice):
+            return self.subset(range(*index.indices(len(self))))
+        if not self.streamed:
+            return self._volumes[index]
+        position = range(len(self))[index]
+        volume = self._recent.pop(position, None) or self._volumes[position].to(self.device)
+        self._recent[position] = volume
+        if len(self._recent) > STREAMED_KEPT:
+            del self._recent[next(iter(self._recent))]
+        return volume
+
+    @property
+    def subjects(self) -> list[str]:
+        """Subject of every map, in the order of the maps."""
+        return [volume.subject for volume in self._volumes]
+
+    def stored(self, index: int) -> LabelVolume:
+        """One map where it is kept: names, shape and foreground without a transfer."""
+        return self._volumes[index]
+
+    def subset(self, indices: Iterable[int]) -> LabelBank:
+        """A bank of some of the maps, which share their memory with this one."""
+        chosen = LabelBank(self.scheme, self.spacing_mm, [], self.device)
+        chosen._volumes = [self._volumes[index] for index in indices]
+        chosen.memory_bytes = sum(volume.memory_bytes for volume in chosen._volumes)
+        chosen.streamed = self.streamed
+        return chosen
+
+    def describe(self) -> str:
+        """One line: how many maps and subjects, how much memory and where."""
+        place = f"host memory, streamed to {self.device}" if self.streamed else str(self.device)
+        return (
+            f"label bank: {len(self)} label map(s) of {len(set(self.subjects))} subject(s) at {self.spacing_mm:g} mm, "
+            f"scheme '{self.scheme.name}', {self.memory_bytes / 1e6:.0f} MB on {place}"
+        )
+
+
+def _prepare_all(
+    sources: Sequence[LabelMapSource],
+    scheme: LabelScheme,
+    spacing_mm: float,
+    cache: PreparedMapCache,
+    workers: int,
+    show_progress: bool,
+) -> list[PreparedMap]:
+    results: dict[int, PreparedMap] = {}
+    problems: dict[int, str] = {}
+    columns = (TextColumn("label maps"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with (
+        Progress(*columns, transient=True, disable=not show_progress) as progress,
+        ThreadPoolExecutor(workers, thread_name_prefix="label-maps") as pool,
+    ):
+        task = progress.add_task("label maps", total=len(sources))
+        jobs = {
+            pool.submit(_prepare_one, source, scheme, spacing_mm, cache): index for index, source in enumerate(sources)
+        }
+        try:
+            for job in as_completed(jobs):
+                try:
+                    results[jobs[job]] = job.result()
+                except (VolumeError, OSError, MemoryError) as error:
+                    problems[jobs[job]] = str(error) or f"'{sources[jobs[job]].name}': {type(error).__name__}"
+                progress.advance(task)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    if problems:
+        listing = "\n".join(f"  {problems[index]}" for index in sorted(problems))
+        raise LabelMapError(f"{len(problems)} of {len(sources)} label map(s) can't be used:\n{listing}")
+    return [results[index] for index in range(len(sources))]
+
+
+def _prepare_one(
+    source: LabelMapSource, scheme: LabelScheme, spacing_mm: float, cache: PreparedMapCache
+) -> PreparedMap:
+    key = cache_key(source.fingerprint(), scheme, spacing_mm)
+    prepared = cache.get(key)
+    if prepared is None:
+        prepared = prepare(source.load(), scheme, spacing_mm)
+        cache.put(key, prepared)
+    return prepared
+
+
+def _to_volume(name: str, subject: str, prepared: PreparedMap) -> LabelVolume:
+    return LabelVolume(
+        name=name,
+        subject=subject,
+        indices=torch.from_numpy(np.ascontiguousarray(prepared.indices)),
+        brain_distance=torch.from_numpy(np.ascontiguousarray(prepared.brain_distance)),
+        foreground=tuple(torch.from_numpy(np.ascontiguousarray(voxels)) for voxels in prepared.foreground),
+        affine=prepared.affine,
+    )
+
+
+def _pinned(volume: LabelVolume) -> LabelVolume:
+    return replace(volume, indices=volume.indices.pin_memory(), brain_distance=volume.brain_distance.pin_memory())

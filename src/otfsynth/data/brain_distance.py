@@ -1,0 +1,92 @@
+"""Signed distance to the surface of the brain, as far as skull-strip simulation looks (16 mm)."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+REACH_MM = 16.0
+CLOSING_MM = 4.0
+UNITS_PER_MM = 8
+SURFACE = 128
+
+
+def encoded_brain_distance(brain: np.ndarray, spacing_mm: float) -> np.ndarray:
+    """Distance of every voxel centre to the brain's surface, in one byte.
+
+    The surface is that of the brain closed by a ball of 4 mm, holes filled, because skull-strippers return solid masks:
+    sulci that a label map leaves empty are inside. It lies half-way between the last voxel inside and the next one.
+
+    Args:
+        brain: bool (x, y, z).
+        spacing_mm: size of the cubic voxels.
+
+    Returns:
+        uint8 (x, y, z): ``clamp(round(128 + 8 * distance_mm), 0, 255)``, outside positive; without a brain all 255.
+    """
+    encoded = np.full(brain.shape, 255, np.uint8)
+    reach = int(np.ceil(REACH_MM / spacing_mm))
+    box = _bounding_box(brain, reach + 1)
+    if box is None:
+        return encoded
+    solid = _closed(brain[box], spacing_mm)
+    outside = np.sqrt(capped_squared_distance(solid, reach), dtype=np.float32)
+    inside = np.sqrt(capped_squared_distance(~solid, reach), dtype=np.float32)
+    signed = np.where(solid, 0.5 - inside, outside - 0.5) * np.float32(UNITS_PER_MM * spacing_mm)
+    encoded[box] = np.clip(np.rint(signed + SURFACE), 0, 255).astype(np.uint8)
+    return encoded
+
+
+def capped_squared_distance(mask: np.ndarray, reach: int) -> np.ndarray:
+    """Squared Euclidean distance to the nearest voxel of ``mask``, exact up to ``reach`` voxels.
+
+    One pass per axis takes the minimum over shifts by at most ``reach`` (Felzenszwalb and Huttenlocher 2012, with a
+    window in place of the lower envelope): a fifth of the time of SciPy's unbounded transform at 16 voxels.
+
+    Args:
+        mask: bool (x, y, z).
+        reach: largest distance of interest, voxels.
+
+    Returns:
+        uint16 (x, y, z); more than ``reach ** 2`` where no voxel of the mask is that near.
+    """
+    far = (reach + 1) ** 2
+    squared = np.where(mask, 0, far).astype(np.uint16)
+    for axis in range(3):
+        squared = _windowed_minimum(squared, axis, reach)
+    return squared
+
+
+def _windowed_minimum(squared: np.ndarray, axis: int, reach: int) -> np.ndarray:
+    source = np.ascontiguousarray(np.moveaxis(squared, axis, 0))
+    nearest = source.copy()
+    raised = np.empty_like(source)
+    for shift in range(1, min(reach, source.shape[0] - 1) + 1):
+        np.add(source, np.uint16(shift * shift), out=raised)
+        np.minimum(nearest[shift:], raised[:-shift], out=nearest[shift:])
+        np.minimum(nearest[:-shift], raised[shift:], out=nearest[:-shift])
+    return np.moveaxis(nearest, 0, axis)
+
+
+def _closed(brain: np.ndarray, spacing_mm: float) -> np.ndarray:
+    radius = round(CLOSING_MM / spacing_mm)
+    if radius == 0:
+        return brain
+    grown = capped_squared_distance(brain, radius) <= radius * radius
+    regions, count = ndimage.label(~grown)
+    open_air = np.zeros(count + 1, bool)
+    for axis in range(3):
+        open_air[np.unique(regions.take((0, -1), axis))] = True
+    open_air[0] = False
+    return (capped_squared_distance(open_air[regions], radius) > radius * radius) | brain
+
+
+def _bounding_box(mask: np.ndarray, margin: int) -> tuple[slice, ...] | None:
+    box = []
+    for axis in range(3):
+        others = tuple(other for other in range(3) if other != axis)
+        hit = np.flatnonzero(mask.any(axis=others))
+        if not hit.size:
+            return None
+        box.append(slice(max(int(hit[0]) - margin, 0), min(int(hit[-1]) + 1 + margin, mask.shape[axis])))
+    return tuple(box)

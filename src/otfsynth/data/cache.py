@@ -1,0 +1,89 @@
+"""Prepared label maps on disk, so that a second start takes no time."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+import os
+import threading
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from otfsynth.data.prepare import PreparedMap
+from otfsynth.labels import LabelScheme
+
+PREPARATION_VERSION = 1
+"""Raised whenever preparation changes what it returns, so that older entries are not read."""
+
+logger = logging.getLogger(__name__)
+
+
+def default_cache_dir() -> Path:
+    """``$OTFSYNTH_CACHE``, else ``~/.cache/otfsynth``."""
+    return Path(os.environ.get("OTFSYNTH_CACHE") or "~/.cache/otfsynth").expanduser()
+
+
+def cache_key(fingerprint: str, scheme: LabelScheme, spacing_mm: float) -> str:
+    """Name of a cache entry: changes with the map, with what the scheme reads from it, with spacing and recipe."""
+    ingredients = [
+        fingerprint,
+        scheme.generation_labels,
+        scheme.target_labels,
+        scheme.extracerebral_labels,
+        scheme.unlisted,
+        spacing_mm,
+        PREPARATION_VERSION,
+    ]
+    return hashlib.sha256(json.dumps(ingredients).encode()).hexdigest()[:32]
+
+
+class PreparedMapCache:
+    """A folder of prepared maps; a missing, damaged or unwritable entry only costs time.
+
+    Args:
+        folder: made when first written to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def get(self, key: str) -> PreparedMap | None:
+        """Read an entry; ``None`` where it is missing or damaged (each array carries a CRC-32)."""
+        path = self._path(key)
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                foreground = tuple(arrays[f"foreground_{value}"] for value in range(1, int(arrays["targets"])))
+                return PreparedMap(arrays["indices"], arrays["brain_distance"], foreground, arrays["affine"])
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            logger.warning("cache entry %s is damaged (%s); preparing its label map again", path, error)
+            return None
+
+    def put(self, key: str, prepared: PreparedMap) -> None:
+        """Write an entry; a folder that can't be written is reported and otherwise ignored."""
+        path = self._path(key)
+        arrays: dict[str, Any] = {
+            f"foreground_{value}": voxels for value, voxels in enumerate(prepared.foreground, start=1)
+        }
+        arrays |= {"indices": prepared.indices, "brain_distance": prepared.brain_distance, "affine": prepared.affine}
+        buffer = io.BytesIO()
+        np.savez(buffer, targets=np.array(len(prepared.foreground) + 1), **arrays)
+        # Processes and threads that prepare the same map write different files, then rename: the last one wins
+        part = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(buffer.getbuffer())
+            os.replace(part, path)
+        except OSError as error:
+            logger.warning("can't keep prepared label maps in %s (%s); set data.cache_dir", self.folder, error)
+            part.unlink(missing_ok=True)
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}.npz"

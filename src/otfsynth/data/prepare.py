@@ -1,0 +1,130 @@
+"""From a label map as it is on disk to what the synthesis engine reads: indices, distance to the brain, foreground."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from otfsynth.data.brain_distance import encoded_brain_distance
+from otfsynth.labels import LabelScheme
+from otfsynth.volumes import Volume, VolumeError, resample_labels_to_spacing, to_canonical
+
+FOREGROUND_VOXELS = 4096
+MAX_LABEL = 2**24
+"""Above any label in use; larger values are measurements, not labels."""
+
+
+@dataclass(frozen=True)
+class PreparedMap:
+    """A label map on the working grid.
+
+    Args:
+        indices: uint8 (x, y, z), RAS, generation-label indices, one voxel of background on every side.
+        brain_distance: uint8 (x, y, z), see :func:`otfsynth.data.brain_distance.encoded_brain_distance`.
+        foreground: per target value from 1 on, int32 (n, 3) voxels, at most 4096 of them.
+        affine: (4, 4) voxel of ``indices`` to RAS world millimetres.
+    """
+
+    indices: np.ndarray
+    brain_distance: np.ndarray
+    foreground: tuple[np.ndarray, ...]
+    affine: np.ndarray
+
+
+def prepare(volume: Volume, scheme: LabelScheme, spacing_mm: float) -> PreparedMap:
+    """Check a label map and bring it to the working grid.
+
+    Args:
+        volume: label values in any orientation and voxel size.
+        scheme: what the values mean.
+        spacing_mm: size of the cubic voxels of the working grid.
+
+    Raises:
+        VolumeError: not whole numbers, empty, or labels that the scheme does not list; names file, label and count.
+    """
+    indices, affine = to_canonical(to_indices(volume, scheme), volume.affine)
+    indices, affine = _crop_to_content(indices, affine)
+    indices, affine = resample_labels_to_spacing(indices, affine, spacing_mm)
+    indices, affine = _crop_to_content(indices, affine)
+    foreground = foreground_voxels(indices, scheme)
+    if not any(len(voxels) for voxels in foreground):
+        raise VolumeError(
+            f"label map '{volume.name}' holds no voxel of any target ({', '.join(scheme.target_names[1:])}) of scheme "
+            f"'{scheme.name}'; choose the scheme that fits it, or leave the file out"
+        )
+    distance = encoded_brain_distance(scheme.brain_indices[indices], spacing_mm)
+    return PreparedMap(indices, distance, foreground, affine)
+
+
+def to_indices(volume: Volume, scheme: LabelScheme) -> np.ndarray:
+    """Label values to label indices, uint8, in the orientation of ``volume``.
+
+    Raises:
+        VolumeError: not whole numbers, empty, or labels that the scheme does not list.
+    """
+    values = _whole_numbers(volume)
+    low, high = int(values.min()), int(values.max())
+    if low == 0 and high == 0:
+        raise VolumeError(f"label map '{volume.name}' is empty: every voxel is 0; leave it out or export it again")
+    if max(-low, high) >= MAX_LABEL:
+        value = high if high >= MAX_LABEL else low
+        raise VolumeError(f"label map '{volume.name}' holds the value {value}, which is no label; give a label map")
+    table = np.full(high - min(low, 0) + 1, -1, np.int16)
+    for index, label in enumerate(scheme.generation_labels):
+        if label <= high:
+            table[label - min(low, 0)] = index
+    if low < 0:
+        values = values - low
+    counts = np.bincount(values.ravel(), minlength=table.size)
+    unlisted = np.flatnonzero((counts > 0) & (table < 0))
+    if unlisted.size and scheme.unlisted == "error":
+        listing = ", ".join(f"{label + min(low, 0)} ({counts[label]} voxels)" for label in unlisted[:12])
+        more = f" and {unlisted.size - 12} more" if unlisted.size > 12 else ""
+        raise VolumeError(
+            f"label map '{volume.name}' holds label {listing}{more}, which scheme '{scheme.name}' does not list; "
+            "add a row for it under labels.rows or set labels.unlisted=background"
+        )
+    table[table < 0] = 0
+    return table.astype(np.uint8)[values]
+
+
+def foreground_voxels(indices: np.ndarray, scheme: LabelScheme) -> tuple[np.ndarray, ...]:
+    """Voxels on which patches may be centred, at most 4096 per target, the same ones at every call.
+
+    Returns:
+        Per target value from 1 on: int32 (n, 3), (0, 3) where the map lacks the target.
+    """
+    targets = scheme.target_table[indices]
+    chosen = []
+    for value in range(1, scheme.target_count):
+        found = np.flatnonzero(targets == value)
+        if found.size > FOREGROUND_VOXELS:
+            found = np.sort(np.random.default_rng(value).choice(found, FOREGROUND_VOXELS, replace=False, shuffle=False))
+        chosen.append(np.stack(np.unravel_index(found, indices.shape), axis=1).astype(np.int32))
+    return tuple(chosen)
+
+
+def _whole_numbers(volume: Volume) -> np.ndarray:
+    values = volume.data
+    if values.dtype.kind == "f":
+        with np.errstate(invalid="ignore"):
+            rounded = values.astype(np.int32)
+        wrong = rounded != values  # NaN differs from every number
+        if wrong.any():
+            raise VolumeError(
+                f"label map '{volume.name}' holds {int(wrong.sum())} values that are no whole numbers, such as "
+                f"{values[wrong][0]:g}; give labels, not an image or probabilities"
+            )
+        return rounded
+    return values.astype(np.int32, copy=False) if values.dtype.itemsize <= 4 else values.astype(np.int64)
+
+
+def _crop_to_content(indices: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Leave exactly one voxel of background around everything that is not background."""
+    box = ndimage.find_objects((indices != 0).view(np.uint8))[0]
+    cropped = np.pad(indices[box], 1)
+    moved = affine.copy()
+    moved[:3, 3] += affine[:3, :3] @ np.array([extent.start - 1 for extent in box])
+    return cropped, moved

@@ -1,0 +1,24 @@
+"""Volumes: NIfTI and MGZ in and out, orientation, resampling."""
+
+from otfsynth.volumes.geometry import Grid, isotropic_grid, spacing_of, to_canonical
+from otfsynth.volumes.label_resampling import resample_labels_to_spacing
+from otfsynth.volumes.reading import Volume, VolumeError, is_volume_name, read_volume, volume_stem
+from otfsynth.volumes.resampling import resample_to_grid, resample_to_spacing
+from otfsynth.volumes.writing import write_bytes_atomically, write_volume
+
+__all__ = [
+    "Grid",
+    "Volume",
+    "VolumeError",
+    "is_volume_name",
+    "isotropic_grid",
+    "read_volume",
+    "resample_labels_to_spacing",
+    "resample_to_grid",
+    "resample_to_spacing",
+    "spacing_of",
+    "to_canonical",
+    "volume_stem",
+    "write_bytes_atomically",
+    "write_volume",
+]
