@@ -43,8 +43,8 @@ class DataConfig:
             raise checks.ConfigurationError(
                 "data.label_maps is empty; give a file, folder, glob, CSV list or 'embedded'"
             )
-        checks.check_range("data.spacing_mm", [self.spacing_mm, self.spacing_mm], 0.2, 8.0)
-        checks.check_range("data.validation_fraction", [0.0, self.validation_fraction], 0.0, 0.9)
+        _check_between("data.spacing_mm", self.spacing_mm, 0.2, 8.0)
+        _check_between("data.validation_fraction", self.validation_fraction, 0.0, 0.9)
         checks.check_at_least("data.validation_samples", self.validation_samples, 0)
         checks.check_positive("data.bank_memory_gb", self.bank_memory_gb)
         if self.workers is not None:
@@ -57,10 +57,15 @@ class DataConfig:
                     f"data.patch_size={list(self.patch_size)} is not a size; give three numbers of voxels [x, y, z]"
                 )
             for size in self.patch_size:
-                checks.check_range("data.patch_size", [size, size], 8, 1024)
+                _check_between("data.patch_size", size, 8, 1024)
         try:
             re.compile(self.subject_pattern)
         except re.error as error:
             raise checks.ConfigurationError(
                 f"data.subject_pattern={self.subject_pattern} is no regular expression: {error}"
             ) from error
+
+
+def _check_between(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise checks.ConfigurationError(f"{name}={value:g} is out of bounds; give a number from {low:g} to {high:g}")

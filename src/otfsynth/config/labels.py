@@ -8,9 +8,11 @@ Rows with the same ``generation_class`` share the Gaussian of the mixture; ``tar
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from otfsynth.config import checks
+from otfsynth.resources import conf_folder
 
 
 @dataclass
@@ -75,3 +77,32 @@ class LabelsConfig:
             raise checks.ConfigurationError(
                 "labels.generation_classes needs labels.generation_labels, the labels its entries belong to; give both"
             )
+
+
+def load_labels_config(name: str | Path) -> LabelsConfig:
+    """Read a label table outside Hydra.
+
+    Args:
+        name: ``freesurfer``, ``synthseg``, ``tissue``, or the path of a YAML file like those in ``conf/labels``.
+
+    Raises:
+        ConfigurationError: there is no such table, or it is malformed; the message names it.
+    """
+    from omegaconf import OmegaConf  # late: label schemes themselves do without it
+    from omegaconf.errors import OmegaConfBaseException
+
+    folder = conf_folder() / "labels"
+    path = Path(name).expanduser()
+    if path.suffix not in (".yaml", ".yml"):
+        known = sorted(file.stem for file in folder.glob("*.yaml"))
+        checks.check_choice("label scheme", str(name), known)
+        path = folder / f"{name}.yaml"
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(LabelsConfig), OmegaConf.load(path))
+        config = OmegaConf.to_object(merged)
+    except (OSError, OmegaConfBaseException, ValueError) as error:
+        if isinstance(error, checks.ConfigurationError):
+            raise
+        raise checks.ConfigurationError(f"label table '{path}' can't be read: {error}") from error
+    assert isinstance(config, LabelsConfig)
+    return config

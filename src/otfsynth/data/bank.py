@@ -17,6 +17,7 @@ from torch import Tensor
 
 from otfsynth.config.data import DataConfig
 from otfsynth.data.cache import PreparedMapCache, cache_key, default_cache_dir
+from otfsynth.data.embedded import EmbeddedSource
 from otfsynth.data.prepare import PreparedMap, prepare
 from otfsynth.data.sources import LabelMapError, LabelMapSource, find_sources
 from otfsynth.labels import LabelScheme
@@ -224,6 +225,8 @@ def _prepare_all(
             raise
     if problems:
         listing = "\n".join(f"  {problems[index]}" for index in sorted(problems))
+        if any(isinstance(source, EmbeddedSource) for source in sources):
+            listing += "\n  the embedded label maps have FreeSurfer's labels: use them with labels=freesurfer"
         raise LabelMapError(f"{len(problems)} of {len(sources)} label map(s) can't be used:\n{listing}")
     return [results[index] for index in range(len(sources))]
 

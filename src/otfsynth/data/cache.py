@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -83,7 +84,8 @@ class PreparedMapCache:
             os.replace(part, path)
         except OSError as error:
             logger.warning("can't keep prepared label maps in %s (%s); set data.cache_dir", self.folder, error)
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.npz"

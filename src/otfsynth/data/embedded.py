@@ -6,7 +6,8 @@ CSF, so what the brain mask of the MNI152 T1 brain shipped beside it leaves unla
 ``mni152``: grey- and white-matter probabilities and brain mask of the MNI152 2009a atlas that ``nilearn`` ships. The
 most probable tissue (the mask's remainder is CSF) takes, voxel by voxel, the label of the nearest ``desikan-killiany``
 voxel of that tissue: so cortex, cerebellum, deep nuclei and ventricles are apart, with their sides. Brain stem,
-diencephalon, thalamus and pallidum, where the probabilities mix, come from ``desikan-killiany`` as they are.
+diencephalon, thalamus, lentiform nucleus and the cerebellum's white matter, where the probabilities mix, come from
+``desikan-killiany`` as they are.
 
 They are averages or registered to an average: good to start with, no substitute for the label maps of twenty people.
 The reference case used for demonstration shows **the same anatomy that is trained on**; its score is no evidence of
@@ -34,7 +35,8 @@ LEFT_CORTEX, RIGHT_CORTEX = 3, 42
 GM_LABELS = (3, 42, 8, 47, 11, 50, 12, 51, 17, 53, 18, 54, 26, 58)
 WM_LABELS = (2, 41, 7, 46, 251, 252, 253, 254, 255)
 CSF_LABELS = (24, 4, 43, 5, 44, 14, 15)
-MIXED_LABELS = (16, 28, 60, 10, 49, 13, 52)
+MIXED_GM_LABELS = (28, 60, 10, 49, 12, 51, 13, 52)
+MIXED_LABELS = (*MIXED_GM_LABELS, 16, 7, 46)
 """Structures whose voxels are grey and white at once: taken from the aparc+aseg, not from the probabilities."""
 
 
@@ -137,7 +139,7 @@ def embedded_reference_case() -> ReferenceCase:
     template = datasets.load_mni152_template(resolution=1)
     labels = mni152_labels()
     targets = np.zeros(labels.data.shape, np.uint8)
-    grey = (*GM_LABELS, 28, 60, 10, 49, 13, 52)
+    grey = (*GM_LABELS, *MIXED_GM_LABELS)
     for value, members in ((1, grey), (2, (*WM_LABELS, 16)), (3, CSF_LABELS)):
         targets[np.isin(labels.data, members)] = value
     image = Volume(np.asarray(template.dataobj, np.float32), labels.affine, "MNI152 2009a T1 brain", template.header)

@@ -45,7 +45,6 @@ def prepare(volume: Volume, scheme: LabelScheme, spacing_mm: float) -> PreparedM
         VolumeError: not whole numbers, empty, or labels that the scheme does not list; names file, label and count.
     """
     indices, affine = to_canonical(to_indices(volume, scheme), volume.affine)
-    indices, affine = _crop_to_content(indices, affine)
     indices, affine = resample_labels_to_spacing(indices, affine, spacing_mm)
     indices, affine = _crop_to_content(indices, affine)
     foreground = foreground_voxels(indices, scheme)

@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from otfsynth.config.checks import ConfigurationError
-from otfsynth.config.labels import LabelsConfig
+from otfsynth.config.labels import LabelsConfig, load_labels_config
 
 MAX_LABELS = 256
 
@@ -101,6 +102,11 @@ class LabelScheme:
 
         return scheme_from_config(config)
 
+    @classmethod
+    def load(cls, name: str | Path) -> LabelScheme:
+        """Read a scheme by its name (``freesurfer``, ``synthseg``, ``tissue``) or from a YAML file."""
+        return cls.from_config(load_labels_config(name))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, numbers and strings, for checkpoints."""
         plain = dataclasses.asdict(self)
@@ -127,7 +133,10 @@ class LabelScheme:
         labels = self.generation_labels
         for label, count in Counter(labels).items():
             if count > 1:
-                raise self._error(f"lists label {label} {count} times; keep one row")
+                rows = ", ".join(
+                    f"'{name}'" for name, other in zip(self.label_names, labels, strict=False) if other == label
+                )
+                raise self._error(f"lists label {label} {count} times, as {rows}; keep one of them")
         if not labels or labels[0] != 0:
             raise self._error(f"must begin with background, label 0, not with {labels[:1]}")
         if len(labels) > MAX_LABELS:

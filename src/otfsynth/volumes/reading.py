@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+
+logger = logging.getLogger(__name__)
 
 SUFFIXES = (".nii.gz", ".nii", ".mgz", ".mgh")
 MAX_VOXELS = 2**29
@@ -66,6 +69,12 @@ def read_volume(path: str | Path, dtype: Any = None) -> Volume:
     path = Path(path)
     image = _open(path)
     _check_header(path, image)
+    if isinstance(image.header, nib.Nifti1Header) and not image.header["sform_code"] and not image.header["qform_code"]:
+        logger.warning(
+            "'%s' does not say how the head lies (sform_code and qform_code are 0); taken as %s",
+            path,
+            "".join(nib.aff2axcodes(image.affine)),
+        )
     try:
         data = np.asarray(image.dataobj)
     except (OSError, EOFError, ValueError, zlib.error, MemoryError) as error:
