@@ -1,0 +1,86 @@
+// The CPU extension: a plain shared library for ctypes. The fastest launcher that the processor can run is chosen once.
+#define OTF_HOST_LAUNCH otf_launch_baseline
+#include "host_launch.h"
+
+#include <cstddef>
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define OTF_HAS_VARIANTS 1
+extern "C" int otf_launch_v3(const char*, const void*, long long, int);
+extern "C" int otf_launch_v4(const char*, const void*, long long, int);
+#endif
+
+namespace {
+
+using Launcher = int (*)(const char*, const void*, long long, int);
+
+struct Variant {
+    const char* name;
+    Launcher launch;
+};
+
+// OTFSYNTH_ISA=baseline|v3|v4 overrides the choice, for tests and for comparing processors.
+Variant choose() {
+    const Variant baseline{"baseline", otf_launch_baseline};
+#ifdef OTF_HAS_VARIANTS
+    const char* wanted = std::getenv("OTFSYNTH_ISA");
+    __builtin_cpu_init();
+    const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+    const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+                    __builtin_cpu_supports("avx512cd");
+    if (wanted && std::strcmp(wanted, "baseline") == 0) return baseline;
+    if (v4 && !(wanted && std::strcmp(wanted, "v3") == 0)) return {"v4", otf_launch_v4};
+    if (v3) return {"v3", otf_launch_v3};
+#endif
+    return baseline;
+}
+
+const Variant& chosen() {
+    static const Variant variant = choose();
+    return variant;
+}
+
+struct Field {
+    const char* structure;
+    const char* name;
+    long long offset;
+    long long size;  // of the structure
+};
+
+#define OTF_FIELD(Structure, name) {#Structure, #name, static_cast<long long>(offsetof(Structure, name)), static_cast<long long>(sizeof(Structure))},
+const Field fields[] = {
+#include "fields.inc"
+};
+
+}  // namespace
+
+extern "C" {
+
+int otf_launch(const char* name, const void* operators, long long count, int threads) {
+    return chosen().launch(name, operators, count, threads > 0 ? threads : 1);
+}
+
+const char* otf_variant() { return chosen().name; }
+
+// Philox4x32-10 of n counters, for the published test vectors.
+void otf_philox4x32(const unsigned* counters, unsigned k0, unsigned k1, unsigned* out, long long n) {
+    for (long long i = 0; i < n; ++i) {
+        const unsigned* c = counters + 4 * i;
+        const Words w = philox4x32(Words{c[0], c[1], c[2], c[3]}, k0, k1);
+        out[4 * i] = w.x0;
+        out[4 * i + 1] = w.x1;
+        out[4 * i + 2] = w.x2;
+        out[4 * i + 3] = w.x3;
+    }
+}
+
+// Layout of every structure as this compiler sees it; returns the number of fields.
+long long otf_fields(const void** table) {
+    *table = fields;
+    return static_cast<long long>(sizeof fields / sizeof fields[0]);
+}
+
+// Python's build tools expect an extension module; this one is opened with ctypes and never imported.
+void* PyInit__host() { return nullptr; }
+}

@@ -1,0 +1,155 @@
+// Cubic B-spline lattices: evaluated at any point (one node, 64 taps) and along a row (4 taps a voxel).
+//
+// A lattice holds planar coefficients (component, x, y, z); node j lies at `origin + spacing * j` voxels. Outside, the
+// field continues the outermost cell's edge. Unser 1999, "Splines: a perfect fit for signal and image processing".
+#pragma once
+#include "philox.h"
+#include "portable.h"
+
+namespace otfsynth {
+
+struct Lattice {
+    const float* coefficients;
+    i32 shape[3];
+    float origin;
+    float spacing;
+    i32 padding_;
+
+    OTF_INLINE i32 nodes() const { return shape[0] * shape[1] * shape[2]; }
+};
+
+OTF_INLINE void spline_weights(float f, float w[4]) {
+    const float g = 1.0f - f;
+    w[0] = g * g * g * (1.0f / 6.0f);
+    w[1] = (3.0f * f * f * f - 6.0f * f * f + 4.0f) * (1.0f / 6.0f);
+    w[2] = (-3.0f * f * f * f + 3.0f * f * f + 3.0f * f + 1.0f) * (1.0f / 6.0f);
+    w[3] = f * f * f * (1.0f / 6.0f);
+}
+
+// Cell and weights of a coordinate on one axis; the first of the four taps is returned.
+OTF_INLINE i32 spline_cell(float position, float origin, float spacing, i32 nodes, float w[4]) {
+    const float t = clamp((position - origin) / spacing, 1.0f, static_cast<float>(nodes - 2) - 1e-4f);
+    const i32 cell = static_cast<i32>(t);
+    spline_weights(t - static_cast<float>(cell), w);
+    return cell - 1;
+}
+
+// Three components at one point.
+OTF_INLINE void evaluate(const Lattice& lattice, const float point[3], float out[3]) {
+    float wx[4], wy[4], wz[4];
+    const i32 i = spline_cell(point[0], lattice.origin, lattice.spacing, lattice.shape[0], wx);
+    const i32 j = spline_cell(point[1], lattice.origin, lattice.spacing, lattice.shape[1], wy);
+    const i32 k = spline_cell(point[2], lattice.origin, lattice.spacing, lattice.shape[2], wz);
+    const i32 nodes = lattice.nodes();
+    for (i32 component = 0; component < 3; ++component) {
+        float column[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+        const float* base = lattice.coefficients + static_cast<i64>(component) * nodes + k;
+        OTF_UNROLL
+        for (i32 a = 0; a < 4; ++a) {
+            OTF_UNROLL
+            for (i32 b = 0; b < 4; ++b) {
+                const float* taps = base + static_cast<i64>((i + a) * lattice.shape[1] + j + b) * lattice.shape[2];
+                const float weight = wx[a] * wy[b];
+                OTF_UNROLL
+                for (i32 c = 0; c < 4; ++c) column[c] += weight * taps[c];
+            }
+        }
+        out[component] = column[0] * wz[0] + column[1] * wz[1] + column[2] * wz[2] + column[3] * wz[3];
+    }
+}
+
+// A lattice whose cells are a whole number of 8-voxel blocks and start on voxel 0, for evaluation along rows.
+struct RowLattice {
+    const float* coefficients;
+    i32 shape[3];
+    i32 spacing;  // voxels, a multiple of 8
+    i32 margin;   // the node at voxel 0, at least 1
+    i32 padding_;
+};
+
+// Sum the 16 taps across the row once: `column[k]` are then spline coefficients along z.
+template <class Team>
+OTF_INLINE void collapse_row(const Team& team, const RowLattice& lattice, i32 component, i32 x, i32 y, float* column) {
+    float wx[4], wy[4];
+    const float inverse = 1.0f / static_cast<float>(lattice.spacing);
+    const i32 i = x / lattice.spacing, j = y / lattice.spacing;
+    spline_weights(static_cast<float>(x - i * lattice.spacing) * inverse, wx);
+    spline_weights(static_cast<float>(y - j * lattice.spacing) * inverse, wy);
+    const i32 nx = lattice.shape[0], ny = lattice.shape[1], nz = lattice.shape[2];
+    const i32 first_x = component * nx + i + lattice.margin - 1, first_y = j + lattice.margin - 1;
+    const float* rows[16];
+    float weights[16];
+    OTF_UNROLL
+    for (i32 a = 0; a < 4; ++a) {
+        OTF_UNROLL
+        for (i32 b = 0; b < 4; ++b) {
+            rows[4 * a + b] = lattice.coefficients + (static_cast<i64>(first_x + a) * ny + first_y + b) * nz;
+            weights[4 * a + b] = wx[a] * wy[b];
+        }
+    }
+    OTF_VECTOR_LOOP
+    for (i32 k = team.lane; k < nz; k += team.lanes) {
+        float value = 0.0f;
+        OTF_UNROLL
+        for (i32 tap = 0; tap < 16; ++tap) value += weights[tap] * rows[tap][k];
+        column[k] = value;
+    }
+}
+
+// Spline in one cell as a cubic in f in [0, 1): p[0] + f (p[1] + f (p[2] + f p[3])).
+OTF_INLINE void cell_polynomial(const float* c, float p[4]) {
+    p[0] = (c[0] + 4.0f * c[1] + c[2]) * (1.0f / 6.0f);
+    p[1] = (c[2] - c[0]) * 0.5f;
+    p[2] = (c[0] - 2.0f * c[1] + c[2]) * 0.5f;
+    p[3] = (c[3] - c[0] + 3.0f * (c[1] - c[2])) * (1.0f / 6.0f);
+}
+
+// Evaluate a collapsed row at voxels 0 .. n - 1. `out` must hold n rounded up to whole cells.
+template <class Team>
+OTF_INLINE void expand_row(const Team& team, const RowLattice& lattice, const float* column, i32 n, float* out) {
+    const float inverse = 1.0f / static_cast<float>(lattice.spacing);
+#ifdef OTF_DEVICE_CODE
+    for (i32 z = team.lane; z < n; z += team.lanes) {
+        const i32 cell = z / lattice.spacing;
+        float p[4];
+        cell_polynomial(column + cell + lattice.margin - 1, p);
+        const float f = static_cast<float>(z - cell * lattice.spacing) * inverse;
+        out[z] = p[0] + f * (p[1] + f * (p[2] + f * p[3]));
+    }
+#else
+    // Whole blocks of 8 voxels share a cell, so its polynomial is broadcast and nothing is gathered.
+    (void)team;
+    for (i32 cell = 0; cell * lattice.spacing < n; ++cell) {
+        float p[4];
+        cell_polynomial(column + cell + lattice.margin - 1, p);
+        for (i32 block = 0; block < lattice.spacing; block += 8) {
+            float* voxels = out + cell * lattice.spacing + block;
+            OTF_VECTOR_LOOP
+            for (i32 v = 0; v < 8; ++v) {
+                const float f = static_cast<float>(block + v) * inverse;
+                voxels[v] = p[0] + f * (p[1] + f * (p[2] + f * p[3]));
+            }
+        }
+    }
+#endif
+}
+
+OTF_INLINE i32 whole_cells(i32 n, i32 spacing) { return (n + spacing - 1) / spacing * spacing; }
+
+// Normal coefficients of a random lattice; index = quad of four nodes.
+struct LatticeNoise {
+    float* coefficients;
+    i64 count;
+    RandomKey key;
+    float std;
+    i32 padding_;
+
+    OTF_INLINE i64 size() const { return (count + 3) / 4; }
+    OTF_INLINE void operator()(i64 quad) const {
+        float n[4];
+        normal_quad(random_words(key, static_cast<u64>(quad)), n[0], n[1], n[2], n[3]);
+        for (i64 w = 0; w < 4 && 4 * quad + w < count; ++w) coefficients[4 * quad + w] = std * n[w];
+    }
+};
+
+}  // namespace otfsynth

@@ -1,0 +1,25 @@
+// The list of all operators: each side launches whatever stands here, and nothing else knows them all.
+//
+// To add a stage: one header function, one operator struct here, its NumPy mirror in otfsynth/kernels/operators.py, one
+// configuration block and one test.
+#pragma once
+#include "acquisition.h"
+#include "appearance.h"
+#include "deformation.h"
+
+// One thread an index.
+#define OTF_ELEMENT_OPERATORS(X) \
+    X(LatticeNoise)              \
+    X(FlowStart)                 \
+    X(QuasiInterpolate)          \
+    X(FlowSquare)                \
+    X(SourceLattice)             \
+    X(FoldStatistics)
+
+// One team a row.
+#define OTF_ROW_OPERATORS(X) \
+    X(Paint)                 \
+    X(ResampleAlongRow)      \
+    X(ResampleAcrossRows)    \
+    X(Finish)                \
+    X(Normalize)

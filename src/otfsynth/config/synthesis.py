@@ -1,0 +1,245 @@
+"""Configuration of the generative model: every probability, range and unit of the synthesis engine.
+
+Defaults are those of ``+experiment=randomized``. A stage is switched off by ``probability: 0``. References:
+Billot et al. 2020 (lab2im, MIDL), Billot et al. 2023 (SynthSeg, Medical Image Analysis 86).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from otfsynth.config import checks
+
+
+@dataclass
+class FlipConfig:
+    """Left/right mirroring of the head; sided labels swap, so that a left structure stays named left."""
+
+    probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        checks.check_probability("synthesis.flip.probability", self.probability)
+
+
+@dataclass
+class AffineConfig:
+    """Random affine transform; each number is drawn per axis from a uniform distribution centred on the identity."""
+
+    probability: float = 1.0
+    scale_max: float = 0.2
+    """Each axis is scaled by U(1 - scale_max, 1 + scale_max)."""
+    rotation_max_deg: float = 15.0
+    shear_max: float = 0.012
+    translation_max_mm: float = 10.0
+
+    def __post_init__(self) -> None:
+        checks.check_probability("synthesis.affine.probability", self.probability)
+        checks.check_range("synthesis.affine.scale_max", [0.0, self.scale_max], 0.0, 0.9)
+        checks.check_range("synthesis.affine.rotation_max_deg", [0.0, self.rotation_max_deg], 0.0, 180.0)
+        checks.check_range("synthesis.affine.shear_max", [0.0, self.shear_max], 0.0, 1.0)
+        checks.check_at_least("synthesis.affine.translation_max_mm", self.translation_max_mm, 0.0)
+
+
+@dataclass
+class VelocityFieldConfig:
+    """Stationary velocity field, integrated to a diffeomorphism (Arsigny et al. 2006)."""
+
+    probability: float = 1.0
+    std_max_mm: float = 4.0
+    """Root mean square of each velocity component, drawn from U(0, std_max_mm)."""
+    control_spacing_mm: list[float] = field(default_factory=lambda: [20.0, 40.0])
+    """Distance of the cubic B-spline control points, drawn from U(low, high)."""
+
+    def __post_init__(self) -> None:
+        checks.check_probability("synthesis.velocity_field.probability", self.probability)
+        checks.check_at_least("synthesis.velocity_field.std_max_mm", self.std_max_mm, 0.0)
+        checks.check_range("synthesis.velocity_field.control_spacing_mm", self.control_spacing_mm, 4.0, 500.0)
+
+
+@dataclass
+class PatchConfig:
+    """Where the output patch is taken from the head."""
+
+    foreground_probability: float = 0.5
+    """Share of patches centred on a random voxel of a random target structure (as nnU-Net oversamples foreground)."""
+
+    def __post_init__(self) -> None:
+        checks.check_probability("synthesis.patch.foreground_probability", self.foreground_probability)
+
+
+@dataclass
+class MixtureConfig:
+    """Gaussian mixture: each generation class draws a mean and a standard deviation, on the 0-255 scale of lab2im.
+
+    ``distribution=uniform`` reads ranges as (low, high), ``normal`` as (mean, standard deviation). A prior file is a
+    ``.npy`` of shape (2, K) or (2 * channels, K) in the layout of lab2im and SynthSeg, K being the number of classes.
+    """
+
+    distribution: str = "uniform"
+    mean_range: list[float] = field(default_factory=lambda: [0.0, 250.0])
+    std_range: list[float] = field(default_factory=lambda: [0.0, 30.0])
+    prior_means: str | None = None
+    prior_stds: str | None = None
+    prior_distribution: str = "normal"
+    prior_probability: float = 0.0
+    """Share of samples drawn from the prior files instead of the ranges above."""
+    tissue_contrast_min: float = 0.0
+    """Least distance between the mean intensities of any two targets, met by redrawing (at most 20 times)."""
+    tissue_contrast_probability: float = 0.0
+    """Share of the samples in which ``tissue_contrast_min`` is asked for."""
+
+    def __post_init__(self) -> None:
+        name = "synthesis.mixture"
+        checks.check_choice(f"{name}.distribution", self.distribution, ("uniform", "normal"))
+        checks.check_choice(f"{name}.prior_distribution", self.prior_distribution, ("uniform", "normal"))
+        if self.distribution == "uniform":
+            checks.check_range(f"{name}.mean_range", self.mean_range)
+            checks.check_range(f"{name}.std_range", self.std_range, 0.0)
+        elif len(self.mean_range) != 2 or len(self.std_range) != 2 or self.mean_range[1] < 0 or self.std_range[1] < 0:
+            raise checks.ConfigurationError(
+                f"{name}.mean_range={self.mean_range}, {name}.std_range={self.std_range}: with distribution=normal each "
+                "is (mean, standard deviation); give two numbers, the second not negative"
+            )
+        checks.check_probability(f"{name}.prior_probability", self.prior_probability)
+        checks.check_at_least(f"{name}.tissue_contrast_min", self.tissue_contrast_min, 0.0)
+        checks.check_probability(f"{name}.tissue_contrast_probability", self.tissue_contrast_probability)
+        if (self.prior_means is None) != (self.prior_stds is None):
+            raise checks.ConfigurationError(f"{name}.prior_means and {name}.prior_stds go together; give both or neither")
+        if self.prior_probability > 0 and self.prior_means is None:
+            raise checks.ConfigurationError(
+                f"{name}.prior_probability={self.prior_probability} needs {name}.prior_means and {name}.prior_stds"
+            )
+
+
+@dataclass
+class BackgroundConfig:
+    """What the background label looks like; the three probabilities sum to 1 (SynthSeg: .05, .25, .70).
+
+    zero: exactly 0, also after noise, as in a masked scan. dark: mean U(0, dark_mean_max) and standard deviation
+    U(0, dark_std_max), as air. textured: an ordinary class of the mixture.
+    """
+
+    zero_probability: float = 0.3
+    dark_probability: float = 0.5
+    textured_probability: float = 0.2
+    dark_mean_max: float = 15.0
+    dark_std_max: float = 5.0
+
+    def __post_init__(self) -> None:
+        name = "synthesis.background"
+        kinds = ("zero_probability", "dark_probability", "textured_probability")
+        checks.check_sum_to_one([f"{name}.{kind}" for kind in kinds], [getattr(self, kind) for kind in kinds])
+        checks.check_at_least(f"{name}.dark_mean_max", self.dark_mean_max, 0.0)
+        checks.check_at_least(f"{name}.dark_std_max", self.dark_std_max, 0.0)
+
+
+@dataclass
+class SkullStripConfig:
+    """Simulated skull-stripping: everything beyond a bumpy surface near the brain's becomes exactly 0, after noise."""
+
+    probability: float = 0.7
+    edge_offset_mm: list[float] = field(default_factory=lambda: [-2.0, 3.0])
+    """Distance of the mask's edge from the brain's (its CSF included), outward positive, drawn from U(low, high)."""
+    edge_roughness_mm: float = 1.5
+    """Standard deviation of the edge's smooth bumps, drawn from U(0, edge_roughness_mm)."""
+    edge_spacing_mm: list[float] = field(default_factory=lambda: [8.0, 32.0])
+    """Size of the bumps: distance of the control points, drawn from U(low, high) and rounded to 8 voxels."""
+
+    def __post_init__(self) -> None:
+        name = "synthesis.skull_strip"
+        checks.check_probability(f"{name}.probability", self.probability)
+        checks.check_range(f"{name}.edge_offset_mm", self.edge_offset_mm, -15.0, 15.0)
+        checks.check_at_least(f"{name}.edge_roughness_mm", self.edge_roughness_mm, 0.0)
+        checks.check_range(f"{name}.edge_spacing_mm", self.edge_spacing_mm, 4.0, 200.0)
+
+
+@dataclass
+class BiasFieldConfig:
+    """Multiplicative bias field: exponential of a cubic B-spline of normal coefficients."""
+
+    probability: float = 0.95
+    std_max: float = 0.7
+    """Standard deviation of the logarithm of the field, drawn from U(0, std_max)."""
+    control_spacing_mm: list[float] = field(default_factory=lambda: [40.0, 96.0])
+    """Distance of the control points, drawn from U(low, high) and rounded to 8 voxels."""
+
+    def __post_init__(self) -> None:
+        checks.check_probability("synthesis.bias_field.probability", self.probability)
+        checks.check_at_least("synthesis.bias_field.std_max", self.std_max, 0.0)
+        checks.check_range("synthesis.bias_field.control_spacing_mm", self.control_spacing_mm, 8.0, 1000.0)
+
+
+@dataclass
+class GammaConfig:
+    """Intensities are clipped to [0, clip_max], scaled to [0, 1] and raised to exp(N(0, std**2))."""
+
+    probability: float = 1.0
+    std: float = 0.5
+    clip_max: float = 300.0
+
+    def __post_init__(self) -> None:
+        checks.check_probability("synthesis.gamma.probability", self.probability)
+        checks.check_range("synthesis.gamma.std", [0.0, self.std], 0.0, 3.0)
+        checks.check_positive("synthesis.gamma.clip_max", self.clip_max)
+
+
+@dataclass
+class ResolutionConfig:
+    """Voxel size of the simulated acquisition; the three probabilities sum to 1.
+
+    native: the working spacing. isotropic: one spacing for the three axes. anisotropic: thick slices along one axis,
+    the others native. Slice thickness is U(native, spacing); the point spread function is a Gaussian of standard
+    deviation 0.75 * thickness (native axes: ``native_blur_voxels``), multiplied by U(1 / psf_jitter, psf_jitter).
+    """
+
+    native_probability: float = 0.35
+    isotropic_probability: float = 0.25
+    anisotropic_probability: float = 0.4
+    isotropic_spacing_mm: list[float] = field(default_factory=lambda: [1.0, 3.0])
+    anisotropic_spacing_mm: list[float] = field(default_factory=lambda: [1.0, 7.0])
+    native_blur_voxels: float = 0.5
+    psf_jitter: float = 1.03
+
+    def __post_init__(self) -> None:
+        name = "synthesis.resolution"
+        kinds = ("native_probability", "isotropic_probability", "anisotropic_probability")
+        checks.check_sum_to_one([f"{name}.{kind}" for kind in kinds], [getattr(self, kind) for kind in kinds])
+        checks.check_range(f"{name}.isotropic_spacing_mm", self.isotropic_spacing_mm, 0.1, 20.0)
+        checks.check_range(f"{name}.anisotropic_spacing_mm", self.anisotropic_spacing_mm, 0.1, 20.0)
+        checks.check_range(f"{name}.native_blur_voxels", [0.0, self.native_blur_voxels], 0.0, 5.0)
+        checks.check_range(f"{name}.psf_jitter", [1.0, self.psf_jitter], 1.0, 3.0)
+
+
+@dataclass
+class NoiseConfig:
+    """Rician noise in the acquired space: sqrt((signal + n1)**2 + n2**2), n ~ N(0, std**2) (Gudbjartsson 1995)."""
+
+    probability: float = 0.9
+    std_max: float = 0.06
+    """Standard deviation as a share of the image's intensity range, drawn from U(0, std_max)."""
+
+    def __post_init__(self) -> None:
+        checks.check_probability("synthesis.noise.probability", self.probability)
+        checks.check_range("synthesis.noise.std_max", [0.0, self.std_max], 0.0, 2.0)
+
+
+@dataclass
+class SynthesisConfig:
+    """The whole generative model, stage by stage in the order in which they act."""
+
+    patch: PatchConfig = field(default_factory=PatchConfig)
+    flip: FlipConfig = field(default_factory=FlipConfig)
+    affine: AffineConfig = field(default_factory=AffineConfig)
+    velocity_field: VelocityFieldConfig = field(default_factory=VelocityFieldConfig)
+    mixture: MixtureConfig = field(default_factory=MixtureConfig)
+    background: BackgroundConfig = field(default_factory=BackgroundConfig)
+    skull_strip: SkullStripConfig = field(default_factory=SkullStripConfig)
+    bias_field: BiasFieldConfig = field(default_factory=BiasFieldConfig)
+    gamma: GammaConfig = field(default_factory=GammaConfig)
+    resolution: ResolutionConfig = field(default_factory=ResolutionConfig)
+    noise: NoiseConfig = field(default_factory=NoiseConfig)
+    normalization: str = "zscore"
+    """zscore: zero mean and unit variance over the voxels that are not 0; minmax: [0, 1]; none: as simulated."""
+
+    def __post_init__(self) -> None:
+        checks.check_choice("synthesis.normalization", self.normalization, ("zscore", "minmax", "none"))

@@ -1,0 +1,31 @@
+"""Values that travel between the layers of the package.
+
+Conventions, stated once for the whole package: volumes are indexed ``(x, y, z)`` in RAS+ orientation (x grows to the
+patient's right, y to the front, z to the top), batches ``(b, c, x, y, z)``; suffixes ``_mm``, ``_deg``, ``_ml`` and
+``_voxels`` give units; a range is ``(low, high)``, both ends included.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_INDEX = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class SampleKey:
+    """Address of one synthetic sample: the same key always gives the same sample.
+
+    Args:
+        seed: key of the counter-based random generator, in [0, 2**63 - 1].
+        index: position in the endless stream of samples, in [0, 2**32 - 1].
+    """
+
+    seed: int
+    index: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**63:
+            raise ValueError(f"seed {self.seed} is outside [0, 2**63 - 1]")
+        if not 0 <= self.index <= MAX_INDEX:
+            raise ValueError(f"sample index {self.index} is outside [0, 2**32 - 1]")
