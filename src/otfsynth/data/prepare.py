@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ from scipy import ndimage
 from otfsynth.data.brain_distance import encoded_brain_distance
 from otfsynth.labels import LabelScheme
 from otfsynth.volumes import Volume, VolumeError, resample_labels_to_spacing, to_canonical
+
+logger = logging.getLogger(__name__)
 
 FOREGROUND_VOXELS = 4096
 MAX_LABEL = 2**24
@@ -78,13 +81,13 @@ def to_indices(volume: Volume, scheme: LabelScheme) -> np.ndarray:
         values = values - low
     counts = np.bincount(values.ravel(), minlength=table.size)
     unlisted = np.flatnonzero((counts > 0) & (table < 0))
-    if unlisted.size and scheme.unlisted == "error":
+    if unlisted.size:
         listing = ", ".join(f"{label + min(low, 0)} ({counts[label]} voxels)" for label in unlisted[:12])
         more = f" and {unlisted.size - 12} more" if unlisted.size > 12 else ""
-        raise VolumeError(
-            f"label map '{volume.name}' holds label {listing}{more}, which scheme '{scheme.name}' does not list; "
-            "add a row for it under labels.rows or set labels.unlisted=background"
-        )
+        finding = f"label map '{volume.name}' holds label {listing}{more}, which scheme '{scheme.name}' does not list"
+        if scheme.unlisted == "error":
+            raise VolumeError(f"{finding}; add a row for it under labels.rows or set labels.unlisted=background")
+        logger.warning("%s; painted as background", finding)
     table[table < 0] = 0
     return table.astype(np.uint8)[values]
 
