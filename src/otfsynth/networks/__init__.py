@@ -1,0 +1,14 @@
+"""Networks: planned as nnU-Net plans them, built by its factory, kept in checkpoints of plain data."""
+
+from otfsynth.networks.build import build_network, parameter_count, set_deep_supervision
+from otfsynth.networks.plan import NetworkPlan
+from otfsynth.networks.planner import estimate_memory_gb, plan_network
+
+__all__ = [
+    "NetworkPlan",
+    "build_network",
+    "estimate_memory_gb",
+    "parameter_count",
+    "plan_network",
+    "set_deep_supervision",
+]
