@@ -25,6 +25,7 @@ def test_crop_border_and_affine(scheme: LabelScheme, head: np.ndarray, head_affi
     np.testing.assert_array_equal(values_of(prepared, scheme)[1:-1, 1:-1, 1:-1], head[2:24, 1:30, 3:29])
     for axis in range(3):
         assert not prepared.indices.take((0, -1), axis).any()
+        assert (prepared.brain_distance.take((0, -1), axis) == 255).all()
     np.testing.assert_allclose(prepared.affine[:3, 3], head_affine[:3, 3] + [1, 0, 2])
     assert prepared.indices.flags.c_contiguous
     brain = scheme.brain_indices[prepared.indices]

@@ -39,7 +39,7 @@ class LabelVolume:
         subject: maps of one subject are never divided between training and validation.
         indices: uint8 (x, y, z), contiguous, RAS: generation-label indices, one voxel of background on every side.
         brain_distance: uint8 (x, y, z): ``clamp(round(128 + 8 * d), 0, 255)``, d the signed distance to the brain in
-            mm, outside positive.
+            mm, outside positive; 255 on the six faces, so that a look-up clamped to the map is far from the brain.
         foreground: per target value from 1 on, int32 (n, 3) voxels of that target, n <= 4096; always on the CPU, where
             parameters are drawn.
         affine: (4, 4) float64, voxel of ``indices`` to RAS world millimetres.

@@ -19,7 +19,7 @@ import numpy as np
 from otfsynth.data.prepare import PreparedMap
 from otfsynth.labels import LabelScheme
 
-PREPARATION_VERSION = 1
+PREPARATION_VERSION = 2
 """Raised whenever preparation changes what it returns, so that older entries are not read."""
 
 logger = logging.getLogger(__name__)

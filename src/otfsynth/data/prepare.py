@@ -25,7 +25,8 @@ class PreparedMap:
 
     Args:
         indices: uint8 (x, y, z), RAS, generation-label indices, one voxel of background on every side.
-        brain_distance: uint8 (x, y, z), see :func:`otfsynth.data.brain_distance.encoded_brain_distance`.
+        brain_distance: uint8 (x, y, z), see :func:`otfsynth.data.brain_distance.encoded_brain_distance`; 255 on the
+            six faces.
         foreground: per target value from 1 on, int32 (n, 3) voxels, at most 4096 of them.
         affine: (4, 4) voxel of ``indices`` to RAS world millimetres.
     """
@@ -57,6 +58,8 @@ def prepare(volume: Volume, scheme: LabelScheme, spacing_mm: float) -> PreparedM
             f"'{scheme.name}'; choose the scheme that fits it, or leave the file out"
         )
     distance = encoded_brain_distance(scheme.brain_indices[indices], spacing_mm)
+    for axis in range(3):  # a look-up beyond the map repeats its border, which therefore must count as far away
+        distance[(slice(None),) * axis + ([0, -1],)] = 255
     return PreparedMap(indices, distance, foreground, affine)
 
 
