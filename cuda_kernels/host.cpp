@@ -55,16 +55,22 @@ const Field fields[] = {
 
 }  // namespace
 
+#if defined(_WIN32)
+#define OTF_EXPORT __declspec(dllexport)
+#else
+#define OTF_EXPORT __attribute__((visibility("default")))
+#endif
+
 extern "C" {
 
-int otf_launch(const char* name, const void* operators, long long count, int threads) {
+OTF_EXPORT int otf_launch(const char* name, const void* operators, long long count, int threads) {
     return chosen().launch(name, operators, count, threads > 0 ? threads : 1);
 }
 
-const char* otf_variant() { return chosen().name; }
+OTF_EXPORT const char* otf_variant() { return chosen().name; }
 
 // Philox4x32-10 of n counters, for the published test vectors.
-void otf_philox4x32(const unsigned* counters, unsigned k0, unsigned k1, unsigned* out, long long n) {
+OTF_EXPORT void otf_philox4x32(const unsigned* counters, unsigned k0, unsigned k1, unsigned* out, long long n) {
     for (long long i = 0; i < n; ++i) {
         const unsigned* c = counters + 4 * i;
         const Words w = philox4x32(Words{c[0], c[1], c[2], c[3]}, k0, k1);
@@ -76,11 +82,11 @@ void otf_philox4x32(const unsigned* counters, unsigned k0, unsigned k1, unsigned
 }
 
 // Layout of every structure as this compiler sees it; returns the number of fields.
-long long otf_fields(const void** table) {
+OTF_EXPORT long long otf_fields(const void** table) {
     *table = fields;
     return static_cast<long long>(sizeof fields / sizeof fields[0]);
 }
 
 // Python's build tools expect an extension module; this one is opened with ctypes and never imported.
-void* PyInit__host() { return nullptr; }
+OTF_EXPORT void* PyInit__host() { return nullptr; }
 }

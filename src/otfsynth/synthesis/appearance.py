@@ -1,0 +1,126 @@
+"""Drawing how a sample looks: the Gaussian mixture, its background, the bias field and the gamma curve."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from otfsynth.config.synthesis import (
+    BackgroundConfig,
+    BiasFieldConfig,
+    GammaConfig,
+    MixtureConfig,
+    SkullStripConfig,
+)
+from otfsynth.labels import LabelScheme
+from otfsynth.synthesis.parameters import BiasFieldParameters, MixtureParameters, SkullStripParameters
+from otfsynth.synthesis.priors import IntensityPriors
+from otfsynth.synthesis.random_stream import RandomStream
+from otfsynth.types import SampleKey
+
+CONTRAST_ATTEMPTS = 20
+ROW_BLOCK = 8
+"""Lattices that are evaluated along rows have cells of a whole number of blocks of 8 voxels."""
+
+
+def sample_mixture(
+    config: MixtureConfig,
+    background: BackgroundConfig,
+    scheme: LabelScheme,
+    priors: IntensityPriors | None,
+    key: SampleKey,
+) -> tuple[MixtureParameters, str]:
+    """Means and standard deviations of all classes, and the kind of background (``zero``, ``dark``, ``textured``)."""
+    stream = RandomStream(key, "mixture")
+    use_priors = stream.happens(config.prior_probability) and priors is not None
+    least = config.tissue_contrast_min if stream.happens(config.tissue_contrast_probability) else 0.0
+    for _ in range(CONTRAST_ATTEMPTS):
+        if use_priors and priors is not None:
+            means, stds = _draw_priors(priors, config.prior_distribution, stream)
+        else:
+            means = _draw(config.distribution, config.mean_range, scheme.class_count, stream)
+            stds = _draw(config.distribution, config.std_range, scheme.class_count, stream)
+        if least == 0.0 or tissue_contrast(means, scheme) >= least:
+            break
+    kind = _paint_background(background, means, stds, RandomStream(key, "background"))
+    source = "prior" if use_priors else "random"
+    return MixtureParameters(tuple(means.tolist()), tuple(stds.tolist()), source), kind
+
+
+def tissue_contrast(means: NDArray[np.float64], scheme: LabelScheme) -> float:
+    """Least distance between the average class means of any two targets, background left out."""
+    target_of_class = np.zeros(scheme.class_count, dtype=int)
+    target_of_class[list(scheme.generation_classes)] = list(scheme.target_labels)
+    averages = [means[target_of_class == target].mean() for target in np.unique(target_of_class) if target > 0]
+    return float(np.diff(np.sort(averages)).min()) if len(averages) > 1 else np.inf
+
+
+def _draw(distribution: str, pair: list[float], count: int, stream: RandomStream) -> NDArray[np.float64]:
+    if distribution == "uniform":
+        return stream.uniforms(pair[0], pair[1], count)
+    # lab2im too has no negative intensity and no negative deviation.
+    return np.maximum(pair[0] + pair[1] * stream.normals(count), 0.0)
+
+
+def _draw_priors(
+    priors: IntensityPriors, distribution: str, stream: RandomStream
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    contrast = stream.integer(len(priors.means))
+    drawn = []
+    for table in (priors.means[contrast], priors.stds[contrast]):
+        if distribution == "uniform":
+            values = table[0] + (table[1] - table[0]) * stream.units(table.shape[1])
+        else:
+            values = table[0] + table[1] * stream.normals(table.shape[1])
+        drawn.append(np.maximum(values, 0.0))
+    return drawn[0], drawn[1]
+
+
+def _paint_background(
+    config: BackgroundConfig, means: NDArray[np.float64], stds: NDArray[np.float64], stream: RandomStream
+) -> str:
+    """Draw the kind of background and set class 0 to it, in place."""
+    kind = stream.choice(
+        ("zero", "dark", "textured"),
+        (config.zero_probability, config.dark_probability, config.textured_probability),
+    )
+    if kind == "zero":
+        means[0], stds[0] = 0.0, 0.0
+    elif kind == "dark":
+        means[0] = stream.uniform(0.0, config.dark_mean_max)
+        stds[0] = stream.uniform(0.0, config.dark_std_max)
+    return kind
+
+
+def sample_skull_strip(config: SkullStripConfig, spacing_mm: float, key: SampleKey) -> SkullStripParameters | None:
+    stream = RandomStream(key, "skull_strip")
+    if not stream.happens(config.probability):
+        return None
+    return SkullStripParameters(
+        edge_offset_mm=stream.uniform(config.edge_offset_mm[0], config.edge_offset_mm[1]),
+        edge_roughness_mm=stream.uniform(0.0, config.edge_roughness_mm),
+        edge_spacing_voxels=_blocks(stream.uniform(config.edge_spacing_mm[0], config.edge_spacing_mm[1]) / spacing_mm),
+    )
+
+
+def sample_bias_field(config: BiasFieldConfig, spacing_mm: float, key: SampleKey) -> BiasFieldParameters | None:
+    stream = RandomStream(key, "bias_field")
+    if not stream.happens(config.probability):
+        return None
+    low, high = config.control_spacing_mm
+    return BiasFieldParameters(
+        std=stream.uniform(0.0, config.std_max),
+        spacing_voxels=_blocks(stream.uniform(low, high) / spacing_mm),
+    )
+
+
+def sample_gamma(config: GammaConfig, key: SampleKey) -> float | None:
+    """Exponent exp(N(0, std**2)), or None where the stage is left out."""
+    stream = RandomStream(key, "gamma")
+    if not stream.happens(config.probability):
+        return None
+    return float(np.exp(config.std * stream.normals(1)[0]))
+
+
+def _blocks(voxels: float) -> int:
+    return max(ROW_BLOCK, ROW_BLOCK * round(voxels / ROW_BLOCK))

@@ -1,0 +1,80 @@
+"""All randomness that is not per voxel, in one pure function: (configuration, scheme, maps, key) -> parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from torch import Tensor
+
+from otfsynth.config.synthesis import SynthesisConfig
+from otfsynth.labels import LabelScheme
+from otfsynth.synthesis.acquisition import sample_acquisition
+from otfsynth.synthesis.appearance import sample_bias_field, sample_gamma, sample_mixture, sample_skull_strip
+from otfsynth.synthesis.geometry import Size, sample_deformation
+from otfsynth.synthesis.parameters import SynthesisParameters
+from otfsynth.synthesis.priors import IntensityPriors
+from otfsynth.synthesis.random_stream import RandomStream
+from otfsynth.types import SampleKey
+
+
+class LabelMapLike(Protocol):
+    """What the engine needs of a prepared label map; see :class:`otfsynth.data.bank.LabelVolume`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def indices(self) -> Tensor: ...
+    @property
+    def brain_distance(self) -> Tensor: ...
+    @property
+    def foreground(self) -> tuple[Tensor, ...]: ...
+
+
+class LabelMaps(Protocol):
+    """What the engine needs of a label bank; see :class:`otfsynth.data.bank.LabelBank`."""
+
+    @property
+    def scheme(self) -> LabelScheme: ...
+    @property
+    def spacing_mm(self) -> float: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> LabelMapLike: ...
+
+
+def sample_parameters(
+    config: SynthesisConfig, maps: LabelMaps, size: Size, priors: IntensityPriors | None, key: SampleKey
+) -> SynthesisParameters:
+    """Draw one sample's parameters; the same arguments always give the same record.
+
+    Args:
+        config: ranges and probabilities of every stage.
+        maps: label maps, each drawn with the same probability.
+        size: voxels of the patch, on the maps' working grid.
+        priors: intensity priors, where the configuration names files.
+        key: address of the sample.
+    """
+    map_index = RandomStream(key, "label_map").integer(len(maps))
+    label_map = maps[map_index]
+    spacing_mm = maps.spacing_mm
+    gamma = sample_gamma(config.gamma, key)
+    mixture, background = sample_mixture(config.mixture, config.background, maps.scheme, priors, key)
+    shape: Sequence[int] = tuple(label_map.indices.shape)
+    return SynthesisParameters(
+        key=key,
+        label_map=label_map.name,
+        map_index=map_index,
+        size=size,
+        spacing_mm=spacing_mm,
+        deformation=sample_deformation(config, shape, label_map.foreground, size, spacing_mm, key),
+        mixture=mixture,
+        background=background,
+        skull_strip=sample_skull_strip(config.skull_strip, spacing_mm, key),
+        bias_field=sample_bias_field(config.bias_field, spacing_mm, key),
+        clip_max=config.gamma.clip_max,
+        gamma=gamma,
+        acquisition=sample_acquisition(
+            config.resolution, config.noise, spacing_mm, config.gamma.clip_max if gamma is None else 1.0, key
+        ),
+        normalization=config.normalization,
+    )

@@ -1,0 +1,146 @@
+"""Sample parameters, then render: the one class through which the engine is used."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from otfsynth.config.checks import ConfigurationError
+from otfsynth.config.synthesis import SynthesisConfig
+from otfsynth.synthesis.geometry import Size
+from otfsynth.synthesis.parameters import SynthesisParameters
+from otfsynth.synthesis.priors import load_priors
+from otfsynth.synthesis.rendering import Renderer
+from otfsynth.synthesis.sampling import LabelMaps, sample_parameters
+from otfsynth.types import SampleKey
+
+
+@dataclass
+class SyntheticBatch:
+    """Synthetic images with their targets, and the record of how each was made.
+
+    Args:
+        image: float32 (b, 1, x, y, z).
+        target: uint8 (b, 1, x, y, z), target labels of the scheme, 0 background.
+        parameters: one record a sample; rendering it again gives the same bytes.
+    """
+
+    image: Tensor
+    target: Tensor
+    parameters: list[SynthesisParameters]
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> SyntheticBatch:
+        """The same batch on another device."""
+        image = self.image.to(device, non_blocking=non_blocking)
+        return SyntheticBatch(image, self.target.to(device, non_blocking=non_blocking), self.parameters)
+
+
+class Synthesizer:
+    """An endless, addressable stream of synthetic MRI drawn from label maps.
+
+    Sample ``i`` depends on the seed, the configuration, the label maps and ``i`` alone: not on the batch it is drawn in,
+    on the number of threads, or on what was drawn before.
+
+    Args:
+        config: the generative model.
+        bank: label maps with their scheme and working spacing (:class:`otfsynth.data.bank.LabelBank`), on the CPU.
+        size: (x, y, z) voxels of every sample.
+        seed: key of the random generator, in [0, 2**63 - 1].
+        threads: CPU threads; None takes PyTorch's number at each call.
+        device: where batches are delivered. Rendering itself runs on the CPU, so this costs one copy a batch.
+        reuse_buffers: write every batch of one size into the same memory; for callers that are done with the last one.
+
+    Raises:
+        ConfigurationError: the bank is empty, the size is not positive, or a prior file does not fit the scheme.
+    """
+
+    def __init__(
+        self,
+        config: SynthesisConfig,
+        bank: LabelMaps,
+        size: Sequence[int],
+        seed: int,
+        threads: int | None = None,
+        device: torch.device | str = "cpu",
+        reuse_buffers: bool = False,
+    ) -> None:
+        if len(bank) == 0:
+            raise ConfigurationError("there is no label map to synthesise from; check data.label_maps")
+        if len(size) != 3 or min(size) < 1:
+            raise ConfigurationError(f"data.patch_size={list(size)} must be three positive numbers of voxels")
+        self.config = config
+        self.bank = bank
+        self.size: Size = (int(size[0]), int(size[1]), int(size[2]))
+        self.seed = SampleKey(seed, 0).seed
+        self.threads = threads
+        self.device = torch.device(device)
+        self.reuse_buffers = reuse_buffers
+        self._priors = load_priors(config.mixture, bank.scheme.class_count)
+        self._local = threading.local()
+
+    def __call__(self, indices: Sequence[int]) -> SyntheticBatch:
+        """Draw and render the samples of these positions in the stream."""
+        return self.render([self.sample_parameters(index) for index in indices])
+
+    def sample_parameters(self, index: int) -> SynthesisParameters:
+        """The record of sample ``index``, in [0, 2**32 - 1]; nothing is rendered."""
+        return sample_parameters(self.config, self.bank, self.size, self._priors, SampleKey(self.seed, index))
+
+    def render(self, parameters: Sequence[SynthesisParameters]) -> SyntheticBatch:
+        """Render records, drawn here or read from JSON.
+
+        Raises:
+            ValueError: the records differ in size, or name a label map that this bank does not hold.
+        """
+        sizes = {record.size for record in parameters}
+        if len(sizes) != 1:
+            raise ValueError(f"records of one batch need one size, got {sorted(sizes)}; render them one by one")
+        image, target = self._buffers(len(parameters), sizes.pop())
+        renderer = self._renderer()
+        for i, record in enumerate(parameters):
+            label_map = self._find(record)
+            renderer.render(record, label_map, image[i, 0].numpy(), target[i, 0].numpy())
+        batch = SyntheticBatch(image, target, list(parameters))
+        return batch if self.device.type == "cpu" else batch.to(self.device, non_blocking=True)
+
+    def _find(self, record: SynthesisParameters) -> Any:
+        if record.map_index < len(self.bank):
+            label_map = self.bank[record.map_index]
+            if label_map.name == record.label_map:
+                return label_map
+        raise ValueError(
+            f"the record of sample {record.key.index} was drawn from label map '{record.label_map}' at position "
+            f"{record.map_index}, which this bank does not hold there; load the label maps it was drawn from"
+        )
+
+    def _buffers(self, count: int, size: Size) -> tuple[Tensor, Tensor]:
+        shape = (count, 1, *size)
+        kept: tuple[Tensor, Tensor] | None = getattr(self._local, "batch", None)
+        if self.reuse_buffers and kept is not None and kept[0].shape == shape:
+            return kept
+        pin = self.device.type == "cuda"
+        image = torch.empty(shape, dtype=torch.float32, pin_memory=pin)
+        target = torch.empty(shape, dtype=torch.uint8, pin_memory=pin)
+        self._local.batch = (image, target) if self.reuse_buffers else None
+        return image, target
+
+    def _renderer(self) -> Renderer:
+        threads = self.threads or torch.get_num_threads()
+        renderer: Renderer | None = getattr(self._local, "renderer", None)
+        if renderer is None:
+            renderer = self._local.renderer = Renderer(self.bank.scheme, threads)
+        renderer.threads = threads
+        return renderer
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Working memory stays with its thread and process.
+        return {name: value for name, value in self.__dict__.items() if name != "_local"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._local = threading.local()
