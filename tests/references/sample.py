@@ -33,7 +33,6 @@ def render(
         image = image * bias_field(key, parameters.bias_field, size)
     image = apply_gamma(image, parameters.clip_max, parameters.gamma)
     scanner = parameters.acquisition
-    unit = 1.0 if parameters.gamma is not None else parameters.clip_max
-    image = acquire(key, image, scanner.spacing_voxels, scanner.psf_sigma_voxels, scanner.noise_std * unit)
+    image = acquire(key, image, scanner.spacing_voxels, scanner.psf_sigma_voxels, scanner.noise_std)
     keep = keep_mask(key, found, lookup(brain_distance, source), parameters.background, parameters.skull_strip)
     return normalize(np.where(keep, image, 0.0), parameters.normalization), target_table[labels]

@@ -44,7 +44,7 @@ def test_flow_of_the_opposite_velocity_is_the_inverse() -> None:
     moved = grid + references.geometry.evaluate_flow(forward, grid)
     returned = moved + references.geometry.evaluate_flow(backward, moved)
     assert np.abs(moved - grid).max() > 1.5
-    assert np.abs(returned - grid).max() < 0.03
+    assert np.abs(returned - grid).max() < 0.06
 
 
 def test_flow_follows_the_differential_equation() -> None:
