@@ -19,8 +19,8 @@ from setuptools.errors import CompileError, LinkError
 
 ROOT = Path(__file__).resolve().parents[1]
 STANDARD = "-std=c++17"
-# The loops of the kernels are vectorised only where sqrt and comparisons need not set errno or trap, and where minima and
-# maxima need not care for NaN and the sign of zero, which the kernels never produce. Sums keep their written order.
+# The loops of the kernels are vectorised only where sqrt and comparisons need not set errno or trap, and where minima
+# and maxima need not care for NaN and the sign of zero, which the kernels never produce. Sums keep their written order.
 OPTIMISATION = [
     "-O3",
     "-ffp-contract=fast",

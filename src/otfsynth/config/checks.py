@@ -7,7 +7,11 @@ import math
 from collections.abc import Sequence
 
 
-class ConfigurationError(ValueError):
+class InputError(ValueError):
+    """Something the user gave can't be used; the message is complete, so commands print it without a traceback."""
+
+
+class ConfigurationError(InputError):
     """A configuration value that can't work; the message names the field, the value and what to do."""
 
 
@@ -24,6 +28,11 @@ def check_at_least(name: str, value: float, low: float) -> None:
 def check_positive(name: str, value: float) -> None:
     if not (math.isfinite(value) and value > 0):
         raise ConfigurationError(f"{name}={value} must be a finite number above 0")
+
+
+def check_between(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ConfigurationError(f"{name}={value} leaves [{low:g}, {high:g}]; choose a number inside it")
 
 
 def check_range(name: str, value: Sequence[float], low: float = -math.inf, high: float = math.inf) -> None:
@@ -52,4 +61,6 @@ def check_sum_to_one(names: Sequence[str], values: Sequence[float]) -> None:
     total = sum(values)
     if abs(total - 1.0) > 1e-6:
         listing = ", ".join(f"{name}={value:g}" for name, value in zip(names, values, strict=True))
-        raise ConfigurationError(f"{listing} sum to {total:g}; they are the probabilities of one choice and must sum to 1")
+        raise ConfigurationError(
+            f"{listing} sum to {total:g}; they are the probabilities of one choice and must sum to 1"
+        )

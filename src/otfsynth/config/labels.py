@@ -62,6 +62,8 @@ class LabelsConfig:
     """``generation_labels.npy`` of lab2im or SynthSeg: keeps only these labels, in this order."""
     generation_classes: str | None = None
     """``generation_classes.npy`` beside it: replaces the rows' classes, for priors that were estimated with it."""
+    one_class_per_target: bool = False
+    """Paint all structures of one target with one Gaussian, as maps of bare tissues are."""
     unlisted: str = "error"
     """Labels of a map that no row lists: ``error`` reports them, ``background`` paints them as background."""
 

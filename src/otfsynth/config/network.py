@@ -42,7 +42,7 @@ class NetworkConfig:
             checks.check_at_least("network.max_stages", self.max_stages, 2)
         if not self.blocks_per_stage or min(self.blocks_per_stage) < 1:
             raise checks.ConfigurationError(
-                f"network.blocks_per_stage={list(self.blocks_per_stage)} must list whole numbers of at least 1, e.g. [2]"
+                f"network.blocks_per_stage={list(self.blocks_per_stage)} must list whole numbers from 1 on, e.g. [2]"
             )
         checks.check_at_least("network.decoder_blocks_per_stage", self.decoder_blocks_per_stage, 1)
         checks.check_at_least("network.min_feature_map_voxels", self.min_feature_map_voxels, 1)

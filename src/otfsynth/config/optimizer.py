@@ -38,14 +38,16 @@ class OptimizerConfig:
         checks.check_choice("optimizer.name", self.name, OPTIMIZERS)
         checks.check_positive("optimizer.learning_rate", self.learning_rate)
         checks.check_at_least("optimizer.weight_decay", self.weight_decay, 0.0)
-        checks.check_range("optimizer.momentum", [0.0, self.momentum], 0.0, 0.9999)
+        checks.check_between("optimizer.momentum", self.momentum, 0.0, 0.9999)
         if len(self.betas) != 2:
-            raise checks.ConfigurationError(f"optimizer.betas={list(self.betas)} must be two numbers, e.g. [0.9, 0.999]")
+            raise checks.ConfigurationError(
+                f"optimizer.betas={list(self.betas)} must be two numbers, e.g. [0.9, 0.999]"
+            )
         for beta in self.betas:
-            checks.check_range("optimizer.betas", [0.0, beta], 0.0, 0.99999)
+            checks.check_between("optimizer.betas", beta, 0.0, 0.99999)
         checks.check_choice("optimizer.schedule", self.schedule, SCHEDULES)
         checks.check_positive("optimizer.polynomial_power", self.polynomial_power)
         checks.check_probability("optimizer.one_cycle_rise", self.one_cycle_rise)
         checks.check_at_least("optimizer.warmup_steps", self.warmup_steps, 0)
         checks.check_at_least("optimizer.gradient_clip", self.gradient_clip, 0.0)
-        checks.check_range("optimizer.ema_decay", [0.0, self.ema_decay], 0.0, 0.99999)
+        checks.check_between("optimizer.ema_decay", self.ema_decay, 0.0, 0.99999)

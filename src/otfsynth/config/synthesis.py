@@ -34,9 +34,9 @@ class AffineConfig:
 
     def __post_init__(self) -> None:
         checks.check_probability("synthesis.affine.probability", self.probability)
-        checks.check_range("synthesis.affine.scale_max", [0.0, self.scale_max], 0.0, 0.9)
-        checks.check_range("synthesis.affine.rotation_max_deg", [0.0, self.rotation_max_deg], 0.0, 180.0)
-        checks.check_range("synthesis.affine.shear_max", [0.0, self.shear_max], 0.0, 1.0)
+        checks.check_between("synthesis.affine.scale_max", self.scale_max, 0.0, 0.9)
+        checks.check_between("synthesis.affine.rotation_max_deg", self.rotation_max_deg, 0.0, 180.0)
+        checks.check_between("synthesis.affine.shear_max", self.shear_max, 0.0, 1.0)
         checks.check_at_least("synthesis.affine.translation_max_mm", self.translation_max_mm, 0.0)
 
 
@@ -97,14 +97,16 @@ class MixtureConfig:
             checks.check_range(f"{name}.std_range", self.std_range, 0.0)
         elif len(self.mean_range) != 2 or len(self.std_range) != 2 or self.mean_range[1] < 0 or self.std_range[1] < 0:
             raise checks.ConfigurationError(
-                f"{name}.mean_range={self.mean_range}, {name}.std_range={self.std_range}: with distribution=normal each "
-                "is (mean, standard deviation); give two numbers, the second not negative"
+                f"{name}.mean_range={self.mean_range}, {name}.std_range={self.std_range}: with distribution=normal "
+                "each is (mean, standard deviation); give two numbers, the second not negative"
             )
         checks.check_probability(f"{name}.prior_probability", self.prior_probability)
         checks.check_at_least(f"{name}.tissue_contrast_min", self.tissue_contrast_min, 0.0)
         checks.check_probability(f"{name}.tissue_contrast_probability", self.tissue_contrast_probability)
         if (self.prior_means is None) != (self.prior_stds is None):
-            raise checks.ConfigurationError(f"{name}.prior_means and {name}.prior_stds go together; give both or neither")
+            raise checks.ConfigurationError(
+                f"{name}.prior_means and {name}.prior_stds go together; give both or neither"
+            )
         if self.prior_probability > 0 and self.prior_means is None:
             raise checks.ConfigurationError(
                 f"{name}.prior_probability={self.prior_probability} needs {name}.prior_means and {name}.prior_stds"
@@ -179,7 +181,7 @@ class GammaConfig:
 
     def __post_init__(self) -> None:
         checks.check_probability("synthesis.gamma.probability", self.probability)
-        checks.check_range("synthesis.gamma.std", [0.0, self.std], 0.0, 3.0)
+        checks.check_between("synthesis.gamma.std", self.std, 0.0, 3.0)
         checks.check_positive("synthesis.gamma.clip_max", self.clip_max)
 
 
@@ -206,8 +208,8 @@ class ResolutionConfig:
         checks.check_sum_to_one([f"{name}.{kind}" for kind in kinds], [getattr(self, kind) for kind in kinds])
         checks.check_range(f"{name}.isotropic_spacing_mm", self.isotropic_spacing_mm, 0.1, 20.0)
         checks.check_range(f"{name}.anisotropic_spacing_mm", self.anisotropic_spacing_mm, 0.1, 20.0)
-        checks.check_range(f"{name}.native_blur_voxels", [0.0, self.native_blur_voxels], 0.0, 5.0)
-        checks.check_range(f"{name}.psf_jitter", [1.0, self.psf_jitter], 1.0, 3.0)
+        checks.check_between(f"{name}.native_blur_voxels", self.native_blur_voxels, 0.0, 5.0)
+        checks.check_between(f"{name}.psf_jitter", self.psf_jitter, 1.0, 3.0)
 
 
 @dataclass
@@ -220,7 +222,7 @@ class NoiseConfig:
 
     def __post_init__(self) -> None:
         checks.check_probability("synthesis.noise.probability", self.probability)
-        checks.check_range("synthesis.noise.std_max", [0.0, self.std_max], 0.0, 2.0)
+        checks.check_between("synthesis.noise.std_max", self.std_max, 0.0, 2.0)
 
 
 @dataclass

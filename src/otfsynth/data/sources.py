@@ -8,13 +8,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from otfsynth.config.checks import ConfigurationError
+from otfsynth.config.checks import ConfigurationError, InputError
 from otfsynth.config.data import DataConfig
 from otfsynth.data import embedded
 from otfsynth.volumes import Volume, is_volume_name, read_volume, volume_stem
 
 
-class LabelMapError(ValueError):
+class LabelMapError(InputError):
     """One or more label maps can't be used; the message has one line for each."""
 
 

@@ -27,7 +27,7 @@ def scheme_from_config(config: LabelsConfig) -> LabelScheme:
     labels, names, classes, targets = [0], ["background"], [0], [0]
     class_names = ["background"]
     for row in config.rows:
-        group = row.generation_class or row.name
+        group = _class_name(row, config.one_class_per_target)
         if group == "background":
             raise ConfigurationError(f"labels.rows: '{row.name}' has class background, which is for label 0 alone")
         if group not in class_names:
@@ -101,6 +101,12 @@ def _pairs(row: LabelRow) -> Iterator[tuple[int, int]]:
             f"labels.rows: '{row.name}' has {len(left)} left labels and {len(right)} right ones; give each its partner"
         )
     yield from zip(left, right, strict=True)
+
+
+def _class_name(row: LabelRow, one_class_per_target: bool) -> str:
+    if one_class_per_target:
+        return row.target if row.target != "background" else "other"
+    return row.generation_class or row.name
 
 
 def _target_value(row: LabelRow, target_names: list[str]) -> int:

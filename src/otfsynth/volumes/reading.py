@@ -11,6 +11,8 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+from otfsynth.config.checks import InputError
+
 logger = logging.getLogger(__name__)
 
 SUFFIXES = (".nii.gz", ".nii", ".mgz", ".mgh")
@@ -20,7 +22,7 @@ MAX_SPACING_MM = 50.0
 MIN_SPACING_MM = 0.02
 
 
-class VolumeError(ValueError):
+class VolumeError(InputError):
     """A file that can't be used as a volume; the message names the file, the value and what to do."""
 
 

@@ -1,0 +1,1 @@
+"""Configuration: dataclasses with units and range checks, composed by Hydra from ``conf/``."""

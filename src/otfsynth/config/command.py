@@ -1,0 +1,89 @@
+"""The frame around every Hydra command: check everything first, run, and end with an honest exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import hydra
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig
+
+from otfsynth.config.compose import choose_hardware, compose_raw, register, to_typed, with_hardware
+from otfsynth.config.overrides import EXPLAINED, check_names, explain
+from otfsynth.resources import conf_folder
+
+Config = TypeVar("Config")
+USAGE_ERROR = 2
+
+
+def run_command(name: str, schema: type[Config], task: Callable[[Config, Path], None]) -> None:
+    """Run ``task`` as ``python -m otfsynth.NAME`` does, under Hydra.
+
+    Every job of the command line is composed and checked before the first one starts, so that a sweep does not fail at
+    its last value. Mistakes of the user end with one message and exit code 2, other exceptions with their
+    traceback and 1.
+
+    Args:
+        name: the command; its defaults are in ``conf/NAME.yaml``, which begins with ``NAME_schema``.
+        schema: dataclass of the whole configuration.
+        task: called with the checked configuration and the folder of the run, once for each job.
+    """
+    register(name, schema)
+    arguments = get_args_parser().parse_args()
+    # Hydra would print its own errors and exit with 1: let them through to be explained here.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        if not (arguments.help or arguments.hydra_help or arguments.info or arguments.shell_completion):
+            overrides, choice = _check_all_jobs(arguments, name, schema)
+            if choice and not arguments.cfg:
+                print(choice, flush=True)
+            # In place, because Lightning starts the other ranks of a run with the same arguments.
+            flags = [argument for argument in sys.argv[1:] if argument not in arguments.overrides]
+            sys.argv = [sys.argv[0], *flags, *overrides]
+
+        def job(config: DictConfig) -> None:
+            task(to_typed(config, schema), Path(HydraConfig.get().runtime.output_dir))
+
+        hydra.main(config_path=str(conf_folder()), config_name=name, version_base="1.3")(job)()
+    except EXPLAINED as error:
+        print(f"otfsynth {name}: {explain(error, schema)}", file=sys.stderr)
+        sys.exit(USAGE_ERROR)
+
+
+def _check_all_jobs(arguments: Namespace, name: str, schema: type[object]) -> tuple[list[str], str | None]:
+    """Compose and check every job.
+
+    Returns:
+        The overrides with the hardware chosen, and the line that says so.
+    """
+    groups = sorted({file.parent.name for file in conf_folder().glob("*/*.yaml")})
+    parsed = OverridesParser.create().parse_overrides(arguments.overrides)
+    check_names(parsed, schema, groups)
+    folder = [f"hydra.searchpath=[file://{Path(arguments.config_dir).resolve()}]"] if arguments.config_dir else []
+    fixed = [override.input_line or "" for override in parsed if not override.is_sweep_override()]
+    preset, choice = None, None
+    if not any(override.is_sweep_override() and override.key_or_group == "hardware" for override in parsed):
+        preset, choice = choose_hardware([*folder, *fixed], name, schema)
+    overrides = with_hardware(arguments.overrides, preset)
+    base = compose_raw([*folder, *with_hardware(fixed, preset)], name, schema)
+    for job in _swept(overrides, base) if arguments.multirun else [overrides]:
+        to_typed(compose_raw([*folder, *job], name, schema), schema)
+    return overrides, choice
+
+
+def _swept(overrides: list[str], base: DictConfig) -> list[list[str]]:
+    """The overrides of every job that Hydra's own sweeper would start; none for other sweepers, which choose later."""
+    sweeper = base.hydra.sweeper
+    if not sweeper._target_.endswith("BasicSweeper"):
+        return []
+    written = [f"{key}={value}" for key, value in (sweeper.params or {}).items()]
+    parsed = OverridesParser.create().parse_overrides([*written, *overrides])
+    return [list(job) for batch in BasicSweeper.split_arguments(parsed, None) for job in batch]

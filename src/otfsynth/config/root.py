@@ -1,0 +1,44 @@
+"""The whole configuration of a training run, one field per group of ``conf/``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from otfsynth.config import checks
+from otfsynth.config.data import DataConfig
+from otfsynth.config.hardware import HardwareConfig
+from otfsynth.config.labels import LabelsConfig
+from otfsynth.config.logger import LoggerConfig
+from otfsynth.config.network import NetworkConfig
+from otfsynth.config.optimizer import OptimizerConfig
+from otfsynth.config.paths import PathsConfig
+from otfsynth.config.synthesis import SynthesisConfig
+from otfsynth.config.trainer import TrainerConfig
+
+
+@dataclass
+class TrainConfig:
+    """Everything that ``python -m otfsynth.train`` reads."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    labels: LabelsConfig = field(default_factory=LabelsConfig)
+    synthesis: SynthesisConfig = field(default_factory=SynthesisConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    logger: LoggerConfig = field(default_factory=LoggerConfig)
+    paths: PathsConfig = field(default_factory=PathsConfig)
+    hardware: HardwareConfig = field(default_factory=HardwareConfig)
+    experiment_name: str = "train"
+    """Names the run's folder; each experiment sets its own."""
+    seed: int = 0
+    """Key of every random choice of the run, in [0, 2**31 - 1]."""
+    resume: str | None = None
+    """``auto`` continues the run in ``hydra.run.dir``, if one is there; or the path of a checkpoint; or ``null``."""
+
+    def __post_init__(self) -> None:
+        checks.check_between("seed", self.seed, 0, 2**31 - 1)
+        if not self.experiment_name or set(self.experiment_name) & set("/\\"):
+            raise checks.ConfigurationError(
+                f"experiment_name={self.experiment_name} names a folder; give a word without slashes"
+            )
