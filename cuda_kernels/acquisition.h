@@ -8,8 +8,9 @@
 
 namespace otfsynth {
 
-// A banded matrix along one axis: output j = sum over t < taps of weights[t * outputs + j] * input[starts[j] + t].
-// Weights of taps outside the input are 0. `stride` 1: starts[j] = starts[0] + j, which vectorises.
+// A banded matrix along one axis: output j = sum over t < taps of weight(t, j) * input[starts[j] + t]; weights of taps
+// outside the input are 0. With `unit_stride`, starts[j] = starts[0] + j and the loops run along outputs, so weights are
+// stored (taps, outputs); else along taps, and they are stored (outputs, taps).
 struct Band {
     const i32* starts;
     const float* weights;
@@ -17,6 +18,8 @@ struct Band {
     i32 taps;
     i32 unit_stride;
     i32 padding_;
+
+    OTF_INLINE float weight(i32 t, i32 j) const { return weights[unit_stride ? t * outputs + j : j * taps + t]; }
 };
 
 // ((value - lowest) / (highest - lowest))**exponent; no statistics: leaves the values alone.
@@ -55,9 +58,10 @@ struct ResampleAlongRow {
         } else {
             for (i32 j = team.lane; j < band.outputs; j += team.lanes) {
                 const float* in = padded + before + band.starts[j];
+                const float* weights = band.weights + static_cast<i64>(j) * band.taps;
                 float sum = 0.0f;
                 OTF_VECTOR_REDUCTION(reduction(+ : sum))
-                for (i32 t = 0; t < band.taps; ++t) sum += band.weights[t * band.outputs + j] * in[t];
+                for (i32 t = 0; t < band.taps; ++t) sum += weights[t] * in[t];
                 out[j] = sum;
             }
         }
@@ -74,18 +78,26 @@ struct ResampleAlongRow {
         const float lowest = gamma.statistics->lowest;
         const float range = gamma.statistics->highest - lowest;
         const float scale = range > 0.0f ? 1.0f / range : 0.0f;
+        const float exponent = gamma.exponent;
         OTF_VECTOR_LOOP
-        for (i32 z = team.lane; z < length; z += team.lanes) out[z] = fast_power((in[z] - lowest) * scale, gamma.exponent);
+        for (i32 z = team.lane; z < length; z += team.lanes) out[z] = fast_power((in[z] - lowest) * scale, exponent);
     }
 
     template <class Team>
     OTF_INLINE void convolve(const Team& team, const float* in, float* out) const {
         const i32 n = band.outputs;
-        OTF_VECTOR_LOOP
-        for (i32 j = team.lane; j < n; j += team.lanes) {
-            float sum = 0.0f;
-            for (i32 t = 0; t < band.taps; ++t) sum += band.weights[t * n + j] * in[j + t];
-            out[j] = sum;
+        // Four taps a sweep over the row, which stays in the nearest cache; the compiler vectorises along the row.
+        for (i32 t = 0; t < band.taps; t += 4) {
+            const i32 b = t + 1 < band.taps ? t + 1 : t, c = t + 2 < band.taps ? t + 2 : t, d = t + 3 < band.taps ? t + 3 : t;
+            const float kb = b > t ? 1.0f : 0.0f, kc = c > t ? 1.0f : 0.0f, kd = d > t ? 1.0f : 0.0f;
+            const float *wa = band.weights + t * n, *wb = band.weights + b * n, *wc = band.weights + c * n, *wd = band.weights + d * n;
+            const float *ia = in + t, *ib = in + b, *ic = in + c, *id = in + d;
+            const float keep = t > 0 ? 1.0f : 0.0f;
+            OTF_VECTOR_LOOP
+            for (i32 j = team.lane; j < n; j += team.lanes) {
+                const float before_ = t > 0 ? out[j] : 0.0f;
+                out[j] = keep * before_ + wa[j] * ia[j] + kb * wb[j] * ib[j] + kc * wc[j] * ic[j] + kd * wd[j] * id[j];
+            }
         }
     }
 };
@@ -163,7 +175,7 @@ struct ResampleAcrossRows {
         team.sync();
     }
 
-    OTF_INLINE float weight(i32 t, i32 j) const { return t < band.taps ? band.weights[t * band.outputs + j] : 0.0f; }
+    OTF_INLINE float weight(i32 t, i32 j) const { return t < band.taps ? band.weight(t, j) : 0.0f; }
 };
 
 // Linear interpolation on one axis between inputs lower[i] and lower[i] + 1; null: the axis is left alone.

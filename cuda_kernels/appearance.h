@@ -39,12 +39,12 @@ struct Paint {
         if (edge.coefficients) n = n > whole_cells(size_[2], edge.spacing) ? n : whole_cells(size_[2], edge.spacing);
         return Scratch::rounded(n);
     }
-    OTF_INLINE i64 scratch_floats() const { return 8LL * padded_row() + 4LL * Scratch::rounded((size_[2] + 3) / 4) + longest_column(); }
+    OTF_INLINE i64 scratch_floats() const { return 8LL * padded_row() + 4LL * Scratch::rounded((size_[2] + 3) / 4) + Scratch::rounded(longest_column()); }
     OTF_INLINE i32 longest_column() const {
         i32 n = source.shape[2];
         if (bias.coefficients && bias.shape[2] > n) n = bias.shape[2];
         if (edge.coefficients && edge.shape[2] > n) n = edge.shape[2];
-        return Scratch::rounded(n);
+        return column_floats(n);
     }
 
     template <class Team>

@@ -40,34 +40,42 @@ struct FlowStart {
     }
 };
 
-// Spline coefficients of values at the nodes; index = node of one component.
+// Spline coefficients of values at the nodes; index = (component, x, y), a line of nodes along z.
 struct QuasiInterpolate {
     const float* values;
     float* coefficients;
     i32 shape[3];
     i32 padding_;
 
-    OTF_INLINE i64 size() const { return 3LL * shape[0] * shape[1] * shape[2]; }
-    OTF_INLINE void operator()(i64 index) const {
-        const float taps[3] = {-1.0f / 6.0f, 4.0f / 3.0f, -1.0f / 6.0f};
-        const i64 nodes = size() / 3;
-        const i64 node = index % nodes;
-        const float* component = values + index / nodes * nodes;
-        const i32 k = static_cast<i32>(node % shape[2]);
-        const i32 j = static_cast<i32>(node / shape[2] % shape[1]);
-        const i32 i = static_cast<i32>(node / shape[2] / shape[1]);
-        const i32 zs[3] = {clamp_index(k - 1, 0, shape[2] - 1), k, clamp_index(k + 1, 0, shape[2] - 1)};
-        float sum = 0.0f;
-        for (i32 a = 0; a < 3; ++a) {
-            const i32 x = clamp_index(i + a - 1, 0, shape[0] - 1);
-            for (i32 b = 0; b < 3; ++b) {
-                const i32 y = clamp_index(j + b - 1, 0, shape[1] - 1);
-                const float* row = component + (static_cast<i64>(x) * shape[1] + y) * shape[2];
-                const float line = taps[0] * (row[zs[0]] + row[zs[2]]) + taps[1] * row[zs[1]];
-                sum += taps[a] * taps[b] * line;
-            }
+    OTF_INLINE i64 size() const { return 3LL * shape[0] * shape[1]; }
+    OTF_INLINE void operator()(i64 line) const {
+        const float side = -1.0f / 6.0f, middle = 4.0f / 3.0f;
+        const i32 ny = shape[1], nz = shape[2];
+        const i32 j = static_cast<i32>(line % ny), i = static_cast<i32>(line / ny % shape[0]);
+        const i64 below = j > 0 ? -nz : 0, above = j < ny - 1 ? nz : 0;
+        const i64 before = i > 0 ? -static_cast<i64>(ny) * nz : 0, behind = i < shape[0] - 1 ? static_cast<i64>(ny) * nz : 0;
+        const float* in = values + line * nz;
+        float* out = coefficients + line * nz;
+        // Across the line first; the three sums of a node are needed by its neighbours and roll along.
+        float last = across(in, 0, before, behind, below, above);
+        float here = last;
+        for (i32 k = 0; k < nz; ++k) {
+            const float next = k + 1 < nz ? across(in, k + 1, before, behind, below, above) : here;
+            out[k] = side * (last + next) + middle * here;
+            last = here;
+            here = next;
         }
-        coefficients[index] = sum;
+    }
+
+    static OTF_INLINE float across(const float* in, i32 k, i64 before, i64 behind, i64 below, i64 above) {
+        const float side = -1.0f / 6.0f, middle = 4.0f / 3.0f;
+        const float* first = in + before + k;
+        const float* centre = in + k;
+        const float* second = in + behind + k;
+        const float a = side * (first[below] + first[above]) + middle * first[0];
+        const float b = side * (centre[below] + centre[above]) + middle * centre[0];
+        const float c = side * (second[below] + second[above]) + middle * second[0];
+        return side * (a + c) + middle * b;
     }
 };
 

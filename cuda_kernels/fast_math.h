@@ -36,11 +36,8 @@ OTF_INLINE float fast_exp2(float x) {
     return p * float_of(static_cast<u32>(whole + 127) << 23);
 }
 
-// x**power for x in [0, 1]; 0 gives 0.
-OTF_INLINE float fast_power(float x, float power) {
-    const float value = fast_exp2(power * fast_log2(larger(x, 1e-30f)));
-    return x > 0.0f ? value : 0.0f;
-}
+// x**power for x in [0, 1]; 0 counts as the smallest normal number, 2**-126, so that no branch is needed.
+OTF_INLINE float fast_power(float x, float power) { return fast_exp2(power * fast_log2(larger(x, 0x1p-126f))); }
 
 // Sine and cosine of 2 pi u, u in [0, 1).
 OTF_INLINE void fast_sine_cosine(float u, float& sine, float& cosine) {

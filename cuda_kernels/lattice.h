@@ -87,8 +87,10 @@ OTF_INLINE void collapse_row(const Team& team, const RowLattice& lattice, i32 co
             weights[4 * a + b] = wx[a] * wy[b];
         }
     }
+    // Whole vectors: the last one may read up to 15 floats beyond the row, which the buffer's slack allows.
+    const i32 padded = Scratch::rounded(nz);
     OTF_VECTOR_LOOP
-    for (i32 k = team.lane; k < nz; k += team.lanes) {
+    for (i32 k = team.lane; k < padded; k += team.lanes) {
         float value = 0.0f;
         OTF_UNROLL
         for (i32 tap = 0; tap < 16; ++tap) value += weights[tap] * rows[tap][k];
@@ -97,37 +99,50 @@ OTF_INLINE void collapse_row(const Team& team, const RowLattice& lattice, i32 co
 }
 
 // Spline in one cell as a cubic in f in [0, 1): p[0] + f (p[1] + f (p[2] + f p[3])).
-OTF_INLINE void cell_polynomial(const float* c, float p[4]) {
-    p[0] = (c[0] + 4.0f * c[1] + c[2]) * (1.0f / 6.0f);
-    p[1] = (c[2] - c[0]) * 0.5f;
-    p[2] = (c[0] - 2.0f * c[1] + c[2]) * 0.5f;
-    p[3] = (c[3] - c[0] + 3.0f * (c[1] - c[2])) * (1.0f / 6.0f);
+OTF_INLINE void cell_polynomial(const float* c, float& p0, float& p1, float& p2, float& p3) {
+    p0 = (c[0] + 4.0f * c[1] + c[2]) * (1.0f / 6.0f);
+    p1 = (c[2] - c[0]) * 0.5f;
+    p2 = (c[0] - 2.0f * c[1] + c[2]) * 0.5f;
+    p3 = (c[3] - c[0] + 3.0f * (c[1] - c[2])) * (1.0f / 6.0f);
 }
+
+// Floats that `expand_row` needs for a row of at most `nodes` nodes: the column, and four coefficients a cell.
+OTF_INLINE i32 column_floats(i32 nodes) { return 5 * (Scratch::rounded(nodes) + 16); }
 
 // Evaluate a collapsed row at voxels 0 .. n - 1. `out` must hold n rounded up to whole cells.
 template <class Team>
-OTF_INLINE void expand_row(const Team& team, const RowLattice& lattice, const float* column, i32 n, float* out) {
+OTF_INLINE void expand_row(const Team& team, const RowLattice& lattice, float* column, i32 n, float* out) {
     const float inverse = 1.0f / static_cast<float>(lattice.spacing);
 #ifdef OTF_DEVICE_CODE
     for (i32 z = team.lane; z < n; z += team.lanes) {
         const i32 cell = z / lattice.spacing;
-        float p[4];
-        cell_polynomial(column + cell + lattice.margin - 1, p);
+        float p0, p1, p2, p3;
+        cell_polynomial(column + cell + lattice.margin - 1, p0, p1, p2, p3);
         const float f = static_cast<float>(z - cell * lattice.spacing) * inverse;
-        out[z] = p[0] + f * (p[1] + f * (p[2] + f * p[3]));
+        out[z] = p0 + f * (p1 + f * (p2 + f * p3));
     }
 #else
     // Whole blocks of 8 voxels share a cell, so its polynomial is broadcast and nothing is gathered.
     (void)team;
-    for (i32 cell = 0; cell * lattice.spacing < n; ++cell) {
-        float p[4];
-        cell_polynomial(column + cell + lattice.margin - 1, p);
+    const i32 cells = (n + lattice.spacing - 1) / lattice.spacing;
+    const i32 stride = Scratch::rounded(lattice.shape[2]) + 16;
+    float* p0 = column + stride;
+    float* p1 = p0 + stride;
+    float* p2 = p1 + stride;
+    float* p3 = p2 + stride;
+    const float* first = column + lattice.margin - 1;
+    const i32 padded = Scratch::rounded(cells);
+    OTF_VECTOR_LOOP
+    for (i32 cell = 0; cell < padded; ++cell) cell_polynomial(first + cell, p0[cell], p1[cell], p2[cell], p3[cell]);
+    for (i32 cell = 0; cell < cells; ++cell) {
+        const float a = p0[cell], b = p1[cell], c = p2[cell], d = p3[cell];
         for (i32 block = 0; block < lattice.spacing; block += 8) {
             float* voxels = out + cell * lattice.spacing + block;
+            const float start = static_cast<float>(block);
             OTF_VECTOR_LOOP
             for (i32 v = 0; v < 8; ++v) {
-                const float f = static_cast<float>(block + v) * inverse;
-                voxels[v] = p[0] + f * (p[1] + f * (p[2] + f * p[3]));
+                const float f = (start + static_cast<float>(v)) * inverse;
+                voxels[v] = a + f * (b + f * (c + f * d));
             }
         }
     }

@@ -27,20 +27,25 @@ struct Words {
     u32 x0, x1, x2, x3;
 };
 
-OTF_INLINE Words philox4x32(Words c, u32 k0, u32 k1) {
+// Ten rounds in place. Separate scalars, not a struct: GCC vectorises loops over these and not over struct copies.
+OTF_INLINE void philox_rounds(u32& x0, u32& x1, u32& x2, u32& x3, u32 k0, u32 k1) {
     OTF_UNROLL
     for (i32 round = 0; round < 10; ++round) {
-        const u64 p0 = static_cast<u64>(0xD2511F53u) * c.x0;
-        const u64 p1 = static_cast<u64>(0xCD9E8D57u) * c.x2;
-        const u32 y0 = static_cast<u32>(p1 >> 32) ^ c.x1 ^ k0;
-        const u32 y2 = static_cast<u32>(p0 >> 32) ^ c.x3 ^ k1;
-        c.x1 = static_cast<u32>(p1);
-        c.x3 = static_cast<u32>(p0);
-        c.x0 = y0;
-        c.x2 = y2;
+        const u64 p0 = static_cast<u64>(0xD2511F53u) * x0;
+        const u64 p1 = static_cast<u64>(0xCD9E8D57u) * x2;
+        const u32 y0 = static_cast<u32>(p1 >> 32) ^ x1 ^ k0;
+        const u32 y2 = static_cast<u32>(p0 >> 32) ^ x3 ^ k1;
+        x1 = static_cast<u32>(p1);
+        x3 = static_cast<u32>(p0);
+        x0 = y0;
+        x2 = y2;
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
     }
+}
+
+OTF_INLINE Words philox4x32(Words c, u32 k0, u32 k1) {
+    philox_rounds(c.x0, c.x1, c.x2, c.x3, k0, k1);
     return c;
 }
 
@@ -70,12 +75,21 @@ template <class Team>
 OTF_INLINE void normal_row(const Team& team, const RandomKey& key, u64 first_position, i32 quads, float* out) {
     const u32 lo = static_cast<u32>(first_position);
     const u32 hi = static_cast<u32>(first_position >> 32);
+    const u32 sample = key.sample, stage = key.stage, k0 = key.seed_lo, k1 = key.seed_hi;
+    float* out1 = out + quads;
+    float* out2 = out1 + quads;
+    float* out3 = out2 + quads;
     OTF_VECTOR_LOOP
     for (i32 q = team.lane; q < quads; q += team.lanes) {
-        const u32 position = lo + static_cast<u32>(q);
-        const Words counter{position, hi + (position < lo ? 1u : 0u), key.sample, key.stage};
-        const Words words = philox4x32(counter, key.seed_lo, key.seed_hi);
-        normal_quad(words, out[q], out[q + quads], out[q + 2 * quads], out[q + 3 * quads]);
+        u32 x0 = lo + static_cast<u32>(q), x1 = hi + (x0 < lo ? 1u : 0u), x2 = sample, x3 = stage;
+        philox_rounds(x0, x1, x2, x3, k0, k1);
+        float n0, n1, n2, n3;
+        normal_pair(x0, x1, n0, n1);
+        normal_pair(x2, x3, n2, n3);
+        out[q] = n0;
+        out1[q] = n1;
+        out2[q] = n2;
+        out3[q] = n3;
     }
 }
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from otfsynth import kernels
 from otfsynth.kernels.operators import LATTICE, OPERATORS, RANDOM_KEY, ROW_LATTICE, STATISTICS
 from otfsynth.labels import LabelScheme
-from otfsynth.synthesis.acquisition import linear_matrix, sampling_matrix
+from otfsynth.synthesis.acquisition import BandMatrix, linear_matrix, sampling_matrix
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.sampling import LabelMapLike
 from otfsynth.synthesis.workspace import Workspace
@@ -232,8 +232,7 @@ class Renderer:
         second = self.workspace.take("second", np.float32, size).ctypes.data
         first = image.ctypes.data
         along, band = bands[2], np.zeros((), dtype=OPERATORS["ResampleAlongRow"]["band"])
-        _fill_band(band, along.starts, along.weights, self.workspace)
-        band["unit_stride"] = acquisition.spacing_voxels[2] == 1.0
+        _fill_band(band, along, acquisition.spacing_voxels[2] == 1.0, self.workspace)
         gamma = np.zeros((), dtype=OPERATORS["ResampleAlongRow"]["gamma"])
         if parameters.gamma is not None:
             gamma["statistics"], gamma["exponent"] = self._fold(parameters), parameters.gamma
@@ -258,11 +257,11 @@ class Renderer:
         return second, outputs
 
     def _across(
-        self, source: int, output: int, matrix: Any, noise: Any, rows: int, inner: int, inputs: int, length: int
+        self, source: int, output: int, matrix: BandMatrix, noise: Any, rows: int, inner: int, inputs: int, length: int
     ) -> None:
         inside = matrix.inside(inputs)
         band = np.zeros((), dtype=OPERATORS["ResampleAcrossRows"]["band"])
-        _fill_band(band, inside.starts, inside.weights, self.workspace)
+        _fill_band(band, inside, True, self.workspace)
         self._launch(
             "ResampleAcrossRows",
             input=source,
@@ -276,9 +275,11 @@ class Renderer:
         )
 
 
-def _fill_band(band: Any, starts: NDArray[np.int32], weights: NDArray[np.float32], workspace: Workspace) -> None:
-    band["starts"], band["weights"] = workspace.keep(starts), workspace.keep(weights)
-    band["taps"], band["outputs"] = weights.shape
+def _fill_band(band: Any, matrix: BandMatrix, along_outputs: bool, workspace: Workspace) -> None:
+    """Describe a matrix to the kernels, its weights stored along outputs or along taps."""
+    band["starts"] = workspace.keep(matrix.starts)
+    band["weights"] = workspace.keep(matrix.weights if along_outputs else matrix.weights.T)
+    band["taps"], band["outputs"], band["unit_stride"] = matrix.taps, matrix.outputs, along_outputs
 
 
 def _random_key(key: SampleKey, stage: int) -> NDArray[np.void]:

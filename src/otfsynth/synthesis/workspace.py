@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+SLACK_BYTES = 64
+"""Kernels read lattice rows in whole vectors and may run over the end of a buffer by less than one."""
+
 
 class Workspace:
     """Named buffers that only grow. Not for two threads at once; each thread has its own."""
@@ -21,8 +24,8 @@ class Workspace:
         count = int(np.prod(shape))
         needed = count * np.dtype(dtype).itemsize
         buffer = self._buffers.get(name)
-        if buffer is None or buffer.size < needed:
-            buffer = self._buffers[name] = np.empty(needed, dtype=np.uint8)
+        if buffer is None or buffer.size < needed + SLACK_BYTES:
+            buffer = self._buffers[name] = np.zeros(needed + SLACK_BYTES, dtype=np.uint8)
         return buffer[:needed].view(dtype).reshape(shape)
 
     def keep(self, array: NDArray[Any]) -> int:
