@@ -79,8 +79,9 @@ struct ResampleAlongRow {
         const float range = gamma.statistics->highest - lowest;
         const float scale = range > 0.0f ? 1.0f / range : 0.0f;
         const float exponent = gamma.exponent;
+        const float zero = fast_power(0.0f, exponent);  // at most 2**-126 to the exponent; makes the lowest exactly 0
         OTF_VECTOR_LOOP
-        for (i32 z = team.lane; z < length; z += team.lanes) out[z] = fast_power((in[z] - lowest) * scale, exponent);
+        for (i32 z = team.lane; z < length; z += team.lanes) out[z] = fast_power((in[z] - lowest) * scale, exponent) - zero;
     }
 
     template <class Team>

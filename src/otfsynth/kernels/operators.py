@@ -20,9 +20,7 @@ def _struct(*fields: tuple[Any, ...]) -> np.dtype[np.void]:
 POINTER, I32, I64, U32, F32 = np.uint64, np.int32, np.int64, np.uint32, np.float32
 
 RANDOM_KEY = _struct(("seed_lo", U32), ("seed_hi", U32), ("sample", U32), ("stage", U32))
-LATTICE = _struct(
-    ("coefficients", POINTER), ("shape", I32, 3), ("origin", F32), ("spacing", F32), ("padding_", I32)
-)
+LATTICE = _struct(("coefficients", POINTER), ("shape", I32, 3), ("origin", F32), ("spacing", F32), ("padding_", I32))
 ROW_LATTICE = _struct(
     ("coefficients", POINTER), ("shape", I32, 3), ("spacing", I32), ("margin", I32), ("padding_", I32)
 )
@@ -104,9 +102,7 @@ OPERATORS: dict[str, np.dtype[np.void]] = {
         ("size_", I32, 3),
         ("padding_", I32),
     ),
-    "Normalize": _struct(
-        ("image", POINTER), ("statistics", POINTER), ("rows", I64), ("length", I32), ("mode", I32)
-    ),
+    "Normalize": _struct(("image", POINTER), ("statistics", POINTER), ("rows", I64), ("length", I32), ("mode", I32)),
 }
 
 STRUCTS: dict[str, np.dtype[np.void]] = {

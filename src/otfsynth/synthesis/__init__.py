@@ -2,6 +2,6 @@
 
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.sampling import sample_parameters
-from otfsynth.synthesis.synthesizer import SyntheticBatch, Synthesizer
+from otfsynth.synthesis.synthesizer import Synthesizer, SyntheticBatch
 
-__all__ = ["SynthesisParameters", "SyntheticBatch", "Synthesizer", "sample_parameters"]
+__all__ = ["SynthesisParameters", "Synthesizer", "SyntheticBatch", "sample_parameters"]

@@ -89,8 +89,7 @@ def acquired_length(length: int, spacing: float) -> int:
 def acquired_positions(length: int, spacing: float) -> NDArray[np.float64]:
     """Voxel coordinates of the acquired samples; grid and image share their centre."""
     count = acquired_length(length, spacing)
-    positions: NDArray[np.float64] = (length - 1) / 2 + (np.arange(count) - (count - 1) / 2) * spacing
-    return positions
+    return np.asarray((length - 1) / 2 + (np.arange(count) - (count - 1) / 2) * spacing, dtype=np.float64)
 
 
 def sampling_matrix(length: int, spacing: float, sigma: float) -> BandMatrix:

@@ -35,7 +35,9 @@ def sample_deformation(
         spacing_mm: working spacing.
         key: address of the sample.
     """
-    centre = _sample_centre(config.patch.foreground_probability, map_shape, foreground, size, RandomStream(key, "patch"))
+    centre = _sample_centre(
+        config.patch.foreground_probability, map_shape, foreground, size, RandomStream(key, "patch")
+    )
     matrix, translation_mm = sample_affine(config.affine, RandomStream(key, "affine"))
     flip = RandomStream(key, "flip").happens(config.flip.probability)
     if flip:

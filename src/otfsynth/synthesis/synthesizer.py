@@ -43,8 +43,8 @@ class SyntheticBatch:
 class Synthesizer:
     """An endless, addressable stream of synthetic MRI drawn from label maps.
 
-    Sample ``i`` depends on the seed, the configuration, the label maps and ``i`` alone: not on the batch it is drawn in,
-    on the number of threads, or on what was drawn before.
+    Sample ``i`` depends on the seed, the configuration, the label maps and ``i`` alone: not on the batch it is drawn
+    in, on the number of threads, or on what was drawn before.
 
     Args:
         config: the generative model.

@@ -1,4 +1,4 @@
-"""Working memory of the renderer, kept from one batch to the next: fresh pages cost more than the arithmetic on them."""
+"""Working memory of the renderer, kept between batches: fresh pages cost more than the arithmetic on them."""
 
 from __future__ import annotations
 
