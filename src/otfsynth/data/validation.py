@@ -1,0 +1,199 @@
+"""Real scans with reference labels, to watch during training; never trained on."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+
+from otfsynth.config.checks import InputError
+from otfsynth.labels import LabelScheme
+from otfsynth.volumes import Grid, VolumeError, is_volume_name, read_volume, resample_to_grid, volume_stem
+
+IGNORED = 255
+"""Target of labels that count neither for nor against a prediction."""
+IMAGE_FOLDERS = ("images", "imagesTr", "imagesTs")
+LABEL_FOLDERS = ("labels", "labelsTr", "labelsTs")
+CONTRASTS = r"(?:^|[_-])(T1w|T2w|FLAIR|PDw|PD|T2star|T1Gd|T1|T2|CT)(?:[_-]|$)"
+
+
+class ValidationListError(InputError):
+    """The list of real validation scans can't be used; the message has one line per problem."""
+
+
+@dataclass(frozen=True)
+class ValidationScan:
+    """Where one scan and its reference are."""
+
+    image: Path
+    label: Path
+    contrast: str = ""
+
+    @property
+    def name(self) -> str:
+        """File name of the image without its suffix."""
+        return volume_stem(self.image)
+
+
+@dataclass(frozen=True)
+class ValidationCase:
+    """One scan with its reference on its own grid.
+
+    Args:
+        scan: where they come from.
+        image: float32 (x, y, z), intensities as stored.
+        affine: (4, 4) voxel index to RAS world millimetres.
+        reference: uint8 (x, y, z) target values, 255 where voxels do not count.
+    """
+
+    scan: ValidationScan
+    image: np.ndarray
+    affine: np.ndarray
+    reference: np.ndarray
+
+
+class ValidationCases(Sequence[ValidationCase]):
+    """Real validation scans, read from disk when they are asked for.
+
+    Args:
+        scans: files.
+        targets: target value of each label of the references (255: does not count).
+    """
+
+    def __init__(self, scans: Sequence[ValidationScan], targets: Mapping[int, int]) -> None:
+        self.scans = list(scans)
+        self.targets = dict(targets)
+
+    @classmethod
+    def from_path(
+        cls, path: str | Path, scheme: LabelScheme, targets: Mapping[int, int] | None = None
+    ) -> ValidationCases:
+        """Find the scans that ``data.real_validation`` names and check every one of them.
+
+        Args:
+            path: a ``.csv`` list with columns ``image,label[,contrast]`` (relative paths start at the list), or a folder
+                with ``images/`` and ``labels/`` that hold files of the same names (nnU-Net's ``imagesTr``, ``labelsTr``
+                and ``_0000`` are understood).
+            scheme: gives each label its target.
+            targets: replaces the scheme where the references have labels of their own.
+
+        Raises:
+            ValidationListError: files are missing or damaged, or hold labels without a target; all in one message.
+        """
+        path = Path(path).expanduser()
+        scans = _listed(path) if path.suffix.lower() == ".csv" else _in_folder(path)
+        by_scheme = dict(zip(scheme.generation_labels, scheme.target_labels, strict=True))
+        cases = cls(scans, {0: 0, **targets} if targets is not None else by_scheme)
+        cases.check(scheme.target_count)
+        return cases
+
+    def __len__(self) -> int:
+        return len(self.scans)
+
+    @overload
+    def __getitem__(self, index: int) -> ValidationCase: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> ValidationCases: ...
+
+    def __getitem__(self, index: int | slice) -> ValidationCase | ValidationCases:
+        """Read one scan, or choose some of them."""
+        if isinstance(index, slice):
+            return ValidationCases(self.scans[index], self.targets)
+        scan = self.scans[index]
+        image = read_volume(scan.image, np.float32)
+        x, y, z = image.data.shape
+        reference = self._reference(scan, Grid((x, y, z), image.affine))
+        return ValidationCase(scan, np.nan_to_num(image.data), image.affine, reference)
+
+    def of_rank(self, rank: int, world_size: int) -> ValidationCases:
+        """Every ``world_size``-th scan from ``rank`` on."""
+        return self[rank::world_size]
+
+    def check(self, target_count: int) -> None:
+        """Read every file once.
+
+        Raises:
+            ValidationListError: one line for each file that can't be used.
+        """
+        wrong = sorted({value for value in self.targets.values() if value != IGNORED and not 0 <= value < target_count})
+        if wrong:
+            raise ValidationListError(
+                f"data.real_validation_labels names targets {wrong}; give 0 to {target_count - 1}, or {IGNORED} for voxels "
+                "that do not count"
+            )
+        problems = []
+        for index in range(len(self)):
+            try:
+                self[index]
+            except (VolumeError, ValidationListError) as error:
+                problems.append(str(error))
+        if problems:
+            raise ValidationListError(
+                f"{len(problems)} of {len(self)} real validation scan(s) can't be used:\n  " + "\n  ".join(problems)
+            )
+
+    def _reference(self, scan: ValidationScan, grid: Grid) -> np.ndarray:
+        volume = read_volume(scan.label)
+        labels = np.rint(volume.data).astype(np.int32)
+        if labels.shape != grid.shape or not np.allclose(volume.affine, grid.affine, atol=1e-3):
+            labels = resample_to_grid(labels, volume.affine, grid, order=0)
+        values, inverse = np.unique(labels, return_inverse=True)
+        unknown = [int(value) for value in values if int(value) not in self.targets]
+        if unknown:
+            raise ValidationListError(
+                f"'{scan.label}' holds labels {unknown} without a target; give them one in data.real_validation_labels, "
+                f"e.g. {{{unknown[0]}: {IGNORED}}} to leave them out of the score"
+            )
+        table = np.array([self.targets[int(value)] for value in values], np.uint8)
+        return table[inverse].reshape(labels.shape)
+
+
+def _listed(path: Path) -> list[ValidationScan]:
+    if not path.is_file():
+        raise ValidationListError(f"data.real_validation={path} does not exist; check the path")
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        if not {"image", "label"} <= set(reader.fieldnames or []):
+            raise ValidationListError(
+                f"'{path}' has the columns {reader.fieldnames}; its first line must be image,label or image,label,contrast"
+            )
+        rows = [row for row in reader if (row["image"] or "").strip()]
+    scans = []
+    for row in rows:
+        image, label = (path.parent / Path((row[column] or "").strip()).expanduser() for column in ("image", "label"))
+        scans.append(ValidationScan(image, label, (row.get("contrast") or "").strip() or _contrast(image)))
+    if not scans:
+        raise ValidationListError(f"'{path}' lists no scan; add one per line below image,label")
+    return scans
+
+
+def _in_folder(folder: Path) -> list[ValidationScan]:
+    images = next((folder / name for name in IMAGE_FOLDERS if (folder / name).is_dir()), None)
+    labels = next((folder / name for name in LABEL_FOLDERS if (folder / name).is_dir()), None)
+    if images is None or labels is None:
+        raise ValidationListError(
+            f"data.real_validation={folder} is neither a .csv list nor a folder with images/ and labels/ inside"
+        )
+    references = {volume_stem(file): file for file in sorted(labels.iterdir()) if is_volume_name(file)}
+    scans, lonely = [], []
+    for image in sorted(file for file in images.iterdir() if is_volume_name(file)):
+        stem = volume_stem(image)
+        reference = references.get(stem) or references.get(re.sub(r"_0000$", "", stem))
+        if reference is None:
+            lonely.append(f"'{image}' has no file of its name in '{labels}'")
+        else:
+            scans.append(ValidationScan(image, reference, _contrast(image)))
+    if lonely or not scans:
+        raise ValidationListError("\n".join(lonely) or f"'{images}' holds no NIfTI or MGZ file")
+    return scans
+
+
+def _contrast(image: Path) -> str:
+    match = re.search(CONTRASTS, volume_stem(image))
+    return match.group(1) if match else ""

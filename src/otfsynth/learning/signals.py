@@ -1,0 +1,50 @@
+"""Ctrl-C and SIGTERM as a request to stop at the end of the step."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+class TrainingInterrupted(SystemExit):
+    """Raised once the checkpoint is written; the process exits with 128 + signal number (130 SIGINT, 143 SIGTERM)."""
+
+    def __init__(self, signal_number: int, checkpoint: str) -> None:
+        super().__init__(128 + signal_number)
+        self.signal_number = signal_number
+        self.checkpoint = checkpoint
+
+
+class StopRequest:
+    """Remembers the first signal; the second acts as if nobody listened, and stops the process at once."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._previous: dict[int, Any] = {}
+
+    def listen(self) -> None:
+        """Take over SIGINT and SIGTERM; of no effect outside the main thread, where Python forbids it."""
+        self.received = None
+        if threading.current_thread() is threading.main_thread():
+            self._previous = {number: signal.signal(number, self._remember) for number in STOPPING}
+
+    def restore(self) -> None:
+        """Give the signals back to whoever had them."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+        self._previous = {}
+
+    def _remember(self, number: int, frame: FrameType | None) -> None:
+        if self.received is not None:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
+        self.received = number
+        name = signal.Signals(number).name
+        message = f"\n{name}: finishing this step and writing a checkpoint (again to stop at once)\n"
+        os.write(2, message.encode())  # print() may not be re-entered from a signal handler

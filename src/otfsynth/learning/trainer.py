@@ -1,0 +1,140 @@
+"""Lightning's trainer, set up for runs counted in steps, and the call that fits."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.loggers import Logger
+
+from otfsynth.config.trainer import TrainerConfig
+from otfsynth.data.datamodule import SyntheticDataModule
+from otfsynth.learning.checkpoints import CheckpointFiles, Checkpoints, find_resume
+from otfsynth.learning.module import SegmentationModule
+from otfsynth.learning.pictures import Pictures
+from otfsynth.learning.precision import choose_precision
+from otfsynth.learning.progress import StepProgress
+from otfsynth.learning.records import Records
+
+# Lightning's advice for runs of another kind: samples are made on the device, not loaded by workers.
+HARMLESS = (
+    ".*does not have many workers.*",
+    ".*IterableDataset.*",
+    ".*isinstance.treespec, LeafSpec.*",
+)
+
+T = TypeVar("T", bound=pl.Callback)
+logger = logging.getLogger(__name__)
+
+
+def build_trainer(
+    config: TrainerConfig,
+    loggers: Sequence[Logger] = (),
+    callbacks: Sequence[pl.Callback] = (),
+    run_dir: str | Path = ".",
+) -> pl.Trainer:
+    """A trainer that validates, saves, records and draws as the configuration says.
+
+    Files of the run: ``checkpoints/last.ckpt``, ``checkpoints/best.ckpt``, ``metrics.csv``, ``metrics.json``,
+    ``pictures/*.png``.
+
+    Args:
+        config: budget, precision and frequencies.
+        loggers: Lightning loggers (for instance W&B); ``metrics.csv`` is written in any case.
+        callbacks: further callbacks, called before the run's own.
+        run_dir: folder of the run.
+    """
+    run_dir = Path(run_dir)
+    records = Records(run_dir, config.log_every_steps)
+    own: list[pl.Callback] = [
+        records,
+        StepProgress(records, config.progress),
+        Checkpoints(run_dir / "checkpoints", config.checkpoint_every_steps),
+    ]
+    if config.pictures_every > 0:
+        own.insert(0, Pictures(run_dir / "pictures", config.pictures_every))
+    accelerator = _accelerator(config.accelerator)
+    with _quiet():
+        return pl.Trainer(
+            accelerator=accelerator,
+            devices=config.devices,
+            strategy=config.strategy,
+            precision=choose_precision(config.precision, "cuda" if accelerator == "gpu" else accelerator),  # type: ignore[arg-type]
+            max_steps=config.max_steps,
+            max_epochs=-1,  # one endless epoch: the stream has no end, steps count
+            val_check_interval=min(config.validate_every_steps, config.max_steps),
+            check_val_every_n_epoch=None,
+            num_sanity_val_steps=0,
+            logger=list(loggers) or False,
+            callbacks=[*callbacks, *own],
+            plugins=[CheckpointFiles()],
+            deterministic=config.deterministic,
+            benchmark=not config.deterministic,
+            use_distributed_sampler=False,  # the stream is divided by sample index
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            default_root_dir=run_dir,
+        )
+
+
+def fit(
+    trainer: pl.Trainer, module: SegmentationModule, data: SyntheticDataModule, resume: str = "auto"
+) -> dict[str, float]:
+    """Train to the end of the budget, from the beginning or from a checkpoint.
+
+    Args:
+        trainer: from :func:`build_trainer`.
+        module: network, loss and optimiser.
+        data: synthetic stream and validation.
+        resume: ``auto`` continues ``last.ckpt`` of the run's folder where there is one, ``never`` begins anew, anything
+            else is the path of a checkpoint.
+
+    Returns:
+        Last value of every metric.
+
+    Raises:
+        TrainingInterrupted: SIGINT or SIGTERM came; the checkpoint is written. It exits the process with 130 or 143.
+        otfsynth.networks.CheckpointError: the checkpoint is damaged, foreign, or of another network or label scheme.
+    """
+    checkpoints = _callback(trainer, Checkpoints)
+    path = find_resume(resume, checkpoints.folder)
+    if path is not None:
+        logger.info("continuing from '%s'", path)
+    with _quiet():
+        trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True)
+    return dict(_callback(trainer, Records).latest)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Lightning's greetings and its advice for other kinds of runs; its warnings stay."""
+    talker = logging.getLogger("lightning.pytorch")
+    level = talker.level
+    talker.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            for message in HARMLESS:
+                warnings.filterwarnings("ignore", message)
+            yield
+    finally:
+        talker.setLevel(level)
+
+
+def _accelerator(wanted: str) -> str:
+    """``cpu``, ``gpu`` or ``mps``."""
+    if wanted == "auto":
+        return "gpu" if torch.cuda.is_available() else "cpu"
+    return "gpu" if wanted == "cuda" else wanted
+
+
+def _callback(trainer: pl.Trainer, kind: type[T]) -> T:
+    found = next((callback for callback in trainer.callbacks if isinstance(callback, kind)), None)  # type: ignore[attr-defined]
+    if found is None:
+        raise ValueError(f"the trainer has no {kind.__name__} callback; make it with build_trainer")
+    return found
