@@ -114,15 +114,26 @@ struct Paint {
     template <class Team>
     OTF_INLINE void cut(const Team& team, i64 row, const i32* offsets, float* column, float* field) const {
         u8* mask_row = mask + row * size_[2];
-        if (brain_distance && edge.coefficients) spline_row(team, edge, 0, row, column, field);
-        team.sync();
-        for (i32 z = team.lane; z < size_[2]; z += team.lanes) {
-            bool keep = !(mask_background && labels[offsets[z]] == 0);
-            if (brain_distance) {
-                const float bump = edge.coefficients ? field[z] : 0.0f;
-                keep = keep && static_cast<float>(brain_distance[offsets[z]]) < 128.0f + 8.0f * (edge_offset + bump);
+        const i32 n = size_[2];
+        if (brain_distance) {
+            if (edge.coefficients) spline_row(team, edge, 0, row, column, field);
+            team.sync();
+            const float share = edge.coefficients ? 8.0f : 0.0f, base = 128.0f + 8.0f * edge_offset;
+            i32* limits = reinterpret_cast<i32*>(field);
+            OTF_VECTOR_LOOP
+            for (i32 z = team.lane; z < n; z += team.lanes) {
+                // An integer distance lies below the threshold where it lies below the threshold rounded up.
+                const float limit = clamp(share > 0.0f ? base + share * field[z] : base, 0.0f, 256.0f);
+                const i32 whole = static_cast<i32>(limit);
+                limits[z] = whole + (limit > static_cast<float>(whole) ? 1 : 0);
             }
-            mask_row[z] = keep;
+            team.sync();
+            for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = brain_distance[offsets[z]] < limits[z];
+        } else {
+            for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = 1;
+        }
+        if (mask_background) {
+            for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = mask_row[z] && labels[offsets[z]] != 0;
         }
         team.sync();
     }

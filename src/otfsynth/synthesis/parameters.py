@@ -19,8 +19,8 @@ Vector = tuple[float, float, float]
 class DeformationParameters:
     """Map from the output patch to the label map, in voxels of the working grid.
 
-    A patch voxel x comes from ``centre_voxels + matrix @ (phi(x) - (size - 1) / 2)``, phi being the flow of the velocity
-    field; a flip is a negative determinant of ``matrix``, and swaps sided labels.
+    A patch voxel x comes from ``centre_voxels + matrix @ (phi(x) - (size - 1) / 2)``, phi being the velocity
+    field's flow; a flip is a negative determinant of ``matrix``, and swaps sided labels.
     """
 
     flip: bool
