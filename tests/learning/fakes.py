@@ -18,7 +18,7 @@ from otfsynth.data.datamodule import SyntheticDataModule
 from otfsynth.labels import LabelScheme
 from otfsynth.learning import SegmentationModule, build_trainer
 from otfsynth.networks import plan_network
-from otfsynth.synthesis import SyntheticBatch, SynthesisParameters
+from otfsynth.synthesis import SynthesisParameters, SyntheticBatch
 from otfsynth.synthesis.parameters import AcquisitionParameters, DeformationParameters, MixtureParameters
 from otfsynth.types import SampleKey
 

@@ -188,7 +188,7 @@ def test_process_ends_with_the_signals_code(tmp_path: Path, name: str, code: int
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment)
     assert process.stdout is not None
-    while "step 3\n" != process.stdout.readline():
+    while process.stdout.readline() != "step 3\n":
         assert process.poll() is None
     process.send_signal(getattr(signal, name))
     process.stdout.read()

@@ -98,10 +98,11 @@ class SyntheticDataModule(pl.LightningDataModule):
     def val_dataloader(self) -> list[DataLoader[Any]]:
         """Loader 0: the synthetic samples; loader 1, where there are real scans: those."""
         rank, world_size, _ = self._position()
-        loaders = [DataLoader(self.validation_set(rank, world_size), batch_size=None)]  # type: ignore[arg-type]
+        synthetic: Any = self.validation_set(rank, world_size)
+        loaders: list[DataLoader[Any]] = [DataLoader(synthetic, batch_size=None)]
         if self.real_validation is not None:
-            real = self.real_validation.of_rank(rank, world_size)
-            loaders.append(DataLoader(real, batch_size=None))  # type: ignore[arg-type]
+            real: Any = self.real_validation.of_rank(rank, world_size)
+            loaders.append(DataLoader(real, batch_size=None))
         return loaders
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
@@ -130,8 +131,8 @@ class SyntheticDataModule(pl.LightningDataModule):
         """
         if state_dict["seed"] != self.seed:
             raise ConfigurationError(
-                f"seed={self.seed}, but the checkpoint was trained with seed={state_dict['seed']}; resume with that seed, or "
-                "use resume=never"
+                f"seed={self.seed}, but the checkpoint was trained with seed={state_dict['seed']}; resume with "
+                "that seed, or use resume=never"
             )
         self._resume_position = state_dict["sample_position"]
 

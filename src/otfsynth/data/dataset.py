@@ -1,8 +1,8 @@
 """The endless stream of synthetic batches, addressed by sample index.
 
 The stream of a run depends on its seed alone: rank r of w draws, at global step g, the samples
-``start + g * batch_size * w + r * batch_size + j`` for j = 0 .. batch_size - 1. Whoever knows the step knows the samples,
-so a restart continues exactly where the last optimiser step ended.
+``start + g * batch_size * w + r * batch_size + j`` for j = 0 .. batch_size - 1. Whoever knows the step knows the
+samples, so a restart continues exactly where the last optimiser step ended.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ class SyntheticDataset(IterableDataset[SyntheticBatch]):
         prefetch: int = 0,
     ) -> None:
         if batch_size < 1 or not 0 <= rank < world_size:
-            raise ValueError(f"batch_size={batch_size}, rank={rank}, world_size={world_size}: need 1 or more, rank < size")
+            raise ValueError(
+                f"batch_size={batch_size}, rank={rank}, world_size={world_size}: need 1 or more, rank < size"
+            )
         self.synthesizer = synthesizer
         self.batch_size = batch_size
         self.start = start

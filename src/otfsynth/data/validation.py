@@ -76,9 +76,9 @@ class ValidationCases(Sequence[ValidationCase]):
         """Find the scans that ``data.real_validation`` names and check every one of them.
 
         Args:
-            path: a ``.csv`` list with columns ``image,label[,contrast]`` (relative paths start at the list), or a folder
-                with ``images/`` and ``labels/`` that hold files of the same names (nnU-Net's ``imagesTr``, ``labelsTr``
-                and ``_0000`` are understood).
+            path: a ``.csv`` list with columns ``image,label[,contrast]`` (relative paths start at the list), or a
+                folder with ``images/`` and ``labels/`` that hold files of the same names (nnU-Net's ``imagesTr``,
+                ``labelsTr`` and ``_0000`` are understood).
             scheme: gives each label its target.
             targets: replaces the scheme where the references have labels of their own.
 
@@ -124,8 +124,8 @@ class ValidationCases(Sequence[ValidationCase]):
         wrong = sorted({value for value in self.targets.values() if value != IGNORED and not 0 <= value < target_count})
         if wrong:
             raise ValidationListError(
-                f"data.real_validation_labels names targets {wrong}; give 0 to {target_count - 1}, or {IGNORED} for voxels "
-                "that do not count"
+                f"data.real_validation_labels names targets {wrong}; give 0 to {target_count - 1}, or {IGNORED} for "
+                "voxels that do not count"
             )
         problems = []
         for index in range(len(self)):
@@ -147,8 +147,8 @@ class ValidationCases(Sequence[ValidationCase]):
         unknown = [int(value) for value in values if int(value) not in self.targets]
         if unknown:
             raise ValidationListError(
-                f"'{scan.label}' holds labels {unknown} without a target; give them one in data.real_validation_labels, "
-                f"e.g. {{{unknown[0]}: {IGNORED}}} to leave them out of the score"
+                f"'{scan.label}' holds labels {unknown} without a target; give them one in "
+                f"data.real_validation_labels, e.g. {{{unknown[0]}: {IGNORED}}} to leave them out of the score"
             )
         table = np.array([self.targets[int(value)] for value in values], np.uint8)
         return table[inverse].reshape(labels.shape)
@@ -161,7 +161,8 @@ def _listed(path: Path) -> list[ValidationScan]:
         reader = csv.DictReader(file)
         if not {"image", "label"} <= set(reader.fieldnames or []):
             raise ValidationListError(
-                f"'{path}' has the columns {reader.fieldnames}; its first line must be image,label or image,label,contrast"
+                f"'{path}' has the columns {reader.fieldnames}; its first line must be image,label or "
+                "image,label,contrast"
             )
         rows = [row for row in reader if (row["image"] or "").strip()]
     scans = []

@@ -69,7 +69,9 @@ class SlidingWindowPredictor:
         self.spacing_mm = spacing_mm
         self.device = torch.device(device)
         self.overlap = overlap
-        self.flips = [axes for size in range(len(mirror_axes) + 1) for axes in itertools.combinations(mirror_axes, size)]
+        self.flips = [
+            axes for size in range(len(mirror_axes) + 1) for axes in itertools.combinations(mirror_axes, size)
+        ]
         self.batch_size = batch_size
         self.precision = precision
 

@@ -33,7 +33,8 @@ class MovingAverage(nn.Module):
             updates_done: calls before this one.
         """
         decay = min(self.decay, (1 + updates_done) / (10 + updates_done))
-        averages, weights = list(self.network.parameters()), [weight.detach() for weight in network.parameters()]
+        averages: list[torch.Tensor] = list(self.network.parameters())
+        weights = [weight.detach() for weight in network.parameters()]
         torch._foreach_lerp_(averages, weights, 1.0 - decay)  # one launch for all tensors
         for average, buffer in zip(self.network.buffers(), network.buffers(), strict=True):
             average.copy_(buffer)

@@ -68,8 +68,8 @@ def _without_prefix(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor
 class Checkpoints(CheckpointCallback):
     """Writes ``last.ckpt`` and ``best.ckpt``, also when the run is asked to stop.
 
-    ``last.ckpt`` follows every validation and, if wanted, every n steps; ``best.ckpt`` is the one with the highest moving
-    average of the pseudo-Dice. SIGINT and SIGTERM end the run after the step or validation batch under way.
+    ``last.ckpt`` follows every validation and, if wanted, every n steps; ``best.ckpt`` is the one with the highest
+    moving average of the pseudo-Dice. SIGINT and SIGTERM end the run after the step or validation batch under way.
 
     Args:
         folder: where the two files are.

@@ -61,8 +61,12 @@ def draw_panels(panels: Sequence[Panel], target_names: Sequence[str], path: Path
     handles = [Line2D([], [], color=_colour(value), label=name) for value, name in enumerate(target_names) if value]
     if any(panel.prediction is not None for panel in panels):
         handles += [Line2D([], [], color="w", label="prediction"), Line2D([], [], color="w", ls=":", label="reference")]
-    figure.legend(handles=handles, loc="lower center", ncols=8, fontsize=8, labelcolor="w", facecolor="black", framealpha=0)
-    figure.subplots_adjust(left=0.01, right=0.99, top=1 - 0.35 / figure.get_figheight(), bottom=0.03, wspace=0.03, hspace=0.12)
+    figure.legend(
+        handles=handles, loc="lower center", ncols=8, fontsize=8, labelcolor="w", facecolor="black", framealpha=0
+    )
+    figure.subplots_adjust(
+        left=0.01, right=0.99, top=1 - 0.35 / figure.get_figheight(), bottom=0.03, wspace=0.03, hspace=0.12
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     figure.savefig(part, dpi=90, format="png", facecolor="black")

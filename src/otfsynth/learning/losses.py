@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 SMOOTH = 1e-5
@@ -55,8 +55,8 @@ class DiceCrossEntropyLoss(nn.Module):
 class DeepSupervisionLoss(nn.Module):
     """Weighted sum of a loss over the decoder's outputs, the target brought to each one's size.
 
-    Weights are 1, 1/2, 1/4 ...; the coarsest output's is 0, and they are scaled to sum 1, as in nnU-Net. A single output
-    has weight 1.
+    Weights are 1, 1/2, 1/4 ...; the coarsest output's is 0, and they are scaled to sum 1, as in nnU-Net. A single
+    output has weight 1.
 
     Args:
         loss: takes (logits, target).

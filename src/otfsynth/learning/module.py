@@ -101,7 +101,7 @@ class SegmentationModule(pl.LightningModule):
         if self.average is not None:
             self.average.update(self.network, self.trainer.global_step - 1)
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> Any:
         """Optimiser of the network alone (the average has no gradient) and its step-wise schedule."""
         optimizer = build_optimizer(self.optimizer_config, self.network.parameters())
         schedule = build_schedule(self.optimizer_config, optimizer, self.trainer.max_steps)
@@ -154,8 +154,8 @@ class SegmentationModule(pl.LightningModule):
             differences.append(f"optimizer.ema_decay ({'kept' if has_average else 'not kept'} there)")
         if differences:
             raise CheckpointError(
-                f"the checkpoint is of another run: {', '.join(differences)} differ; resume with the configuration it was "
-                "trained with, or use resume=never or another run folder"
+                f"the checkpoint is of another run: {', '.join(differences)} differ; resume with the configuration it "
+                "was trained with, or use resume=never or another run folder"
             )
         self.validations_done = checkpoint["validation"]["done"]
         self.scores.pseudo_dice_ema = checkpoint["validation"]["pseudo_dice_ema"]

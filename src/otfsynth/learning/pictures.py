@@ -64,7 +64,11 @@ class Pictures(pl.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Collect the first samples with their predictions."""
-        if not isinstance(batch, ValidationCase) and len(self._overlays) < OVERLAYS and self._is_due(trainer, pl_module):
+        if (
+            not isinstance(batch, ValidationCase)
+            and len(self._overlays) < OVERLAYS
+            and self._is_due(trainer, pl_module)
+        ):
             prediction = outputs["prediction"].cpu().numpy()
             self._overlays += _panels(batch, prediction, OVERLAYS - len(self._overlays))
 

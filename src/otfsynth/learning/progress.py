@@ -8,7 +8,15 @@ from typing import Any
 
 import lightning.pytorch as pl
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from otfsynth.learning.records import Records
 
@@ -45,9 +53,7 @@ class StepProgress(pl.Callback):
             TimeRemainingColumn(elapsed_when_finished=False),
         )
         self._bar = Progress(*columns, console=self._console, refresh_per_second=2, speed_estimate_period=120)
-        self._task = self._bar.add_task(
-            "training", total=trainer.max_steps, completed=trainer.global_step, numbers=""
-        )
+        self._task = self._bar.add_task("training", total=trainer.max_steps, completed=trainer.global_step, numbers="")
         self._bar.start()
 
     def on_train_batch_end(

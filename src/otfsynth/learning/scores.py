@@ -32,8 +32,8 @@ class ScanScore:
 class ValidationScores:
     """Collects one validation's counts and turns them into named numbers.
 
-    The pseudo-Dice is nnU-Net's: counts of all patches together, averaged over the foreground targets. Its moving average
-    over validations chooses the best checkpoint.
+    The pseudo-Dice is nnU-Net's: counts of all patches together, averaged over the foreground targets. Its moving
+    average over validations chooses the best checkpoint.
 
     Args:
         target_names: names of the targets, background first.

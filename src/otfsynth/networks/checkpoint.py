@@ -110,8 +110,8 @@ def load_checkpoint(path: str | Path, map_location: str | torch.device = "cpu") 
         contents = torch.load(path, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
-            f"checkpoint '{path}' is damaged or holds Python objects, as files of other programs do; it was not opened. "
-            f"Give a .ckpt file of otfsynth ({_first_line(error)})"
+            f"checkpoint '{path}' is damaged or holds Python objects, as files of other programs do; it was not "
+            f"opened. Give a .ckpt file of otfsynth ({_first_line(error)})"
         ) from error
     except (OSError, RuntimeError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise CheckpointError(

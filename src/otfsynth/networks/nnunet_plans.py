@@ -51,7 +51,9 @@ def read_nnunet_plans(path: str | Path, configuration: str, input_channels: int,
         blocks = arguments["n_conv_per_stage" if name == "PlainConvUNet" else "n_blocks_per_stage"]
         for key, allowed in _EXPECTED.items():
             if arguments.get(key) not in allowed:
-                raise ConfigurationError(f"network.plans={path} has {key}={arguments.get(key)}; only {allowed[0]} is built")
+                raise ConfigurationError(
+                    f"network.plans={path} has {key}={arguments.get(key)}; only {allowed[0]} is built"
+                )
         return NetworkPlan(
             architecture=name,
             input_channels=input_channels,
@@ -77,7 +79,9 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         plans = json.loads(path.read_text())
     except OSError as error:
-        raise ConfigurationError(f"network.plans={path} cannot be read ({error}); give the path of a plans.json") from error
+        raise ConfigurationError(
+            f"network.plans={path} cannot be read ({error}); give the path of a plans.json"
+        ) from error
     except ValueError as error:
         raise ConfigurationError(f"network.plans={path} is not JSON ({error}); give a plans.json of nnU-Net") from error
     if not isinstance(plans, dict):
@@ -91,7 +95,9 @@ def _inherit(configurations: dict[str, Any], name: str, path: str) -> dict[str, 
     current: str | None = name
     while current is not None:
         if current in chain or current not in configurations:
-            raise ConfigurationError(f"network.plans={path}: configuration {name} inherits from {current}, which is no end")
+            raise ConfigurationError(
+                f"network.plans={path}: configuration {name} inherits from {current}, which is no end"
+            )
         chain.append(current)
         current = configurations[current].get("inherits_from")
     merged: dict[str, Any] = {}

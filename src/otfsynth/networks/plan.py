@@ -38,8 +38,8 @@ class NetworkPlan:
         if lengths != (stages, stages, stages) or len(self.decoder_blocks_per_stage) != stages - 1:
             raise ValueError(
                 f"network plan with {stages} stages of features has {lengths[0]} kernel sizes, {lengths[1]} strides, "
-                f"{lengths[2]} encoder and {len(self.decoder_blocks_per_stage)} decoder entries; give {stages}, {stages}, "
-                f"{stages} and {stages - 1}"
+                f"{lengths[2]} encoder and {len(self.decoder_blocks_per_stage)} decoder entries; give {stages}, "
+                f"{stages}, {stages} and {stages - 1}"
             )
         for edge, divisor in zip(self.patch_size, self.divisor, strict=True):
             if edge % divisor:

@@ -62,8 +62,8 @@ def plan_network(
         needed = estimate_memory_gb(plan, batch_size)
         if needed > config.memory_budget_gb:
             raise ConfigurationError(
-                f"data.patch_size={list(patch_size)} with batch size {batch_size} needs about {needed:.1f} GB, more than "
-                f"network.memory_budget_gb={config.memory_budget_gb:g}; choose a smaller patch or network, or leave "
+                f"data.patch_size={list(patch_size)} with batch size {batch_size} needs about {needed:.1f} GB, more "
+                f"than network.memory_budget_gb={config.memory_budget_gb:g}; choose a smaller patch or network, or leave "
                 "data.patch_size to the planner"
             )
     return plan
@@ -77,7 +77,7 @@ def estimate_memory_gb(plan: NetworkPlan, batch_size: int) -> float:
 
 def _plan_topology(
     config: NetworkConfig,
-    patch_size: Sequence[int],
+    patch_size: Sequence[int] | np.ndarray,
     spacing_mm: Sequence[float],
     input_channels: int,
     output_channels: int,

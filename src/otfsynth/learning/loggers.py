@@ -1,0 +1,76 @@
+"""Weights & Biases beside the run's own ``metrics.csv``: online with a key, offline without one."""
+
+from __future__ import annotations
+
+import logging
+import netrc
+import os
+import uuid
+from pathlib import Path
+from urllib.parse import urlparse
+
+from lightning.pytorch.loggers import Logger, WandbLogger
+
+from otfsynth.config.logger import LoggerConfig
+
+ID_FILE = "wandb_id"
+logger = logging.getLogger(__name__)
+
+
+def build_loggers(config: LoggerConfig, run_dir: str | Path, group: str | None = None) -> list[Logger]:
+    """The loggers beside ``metrics.csv``.
+
+    Args:
+        config: which W&B mode, project and names.
+        run_dir: folder of the run; W&B keeps its files, and the identity under which a run is continued, there.
+        group: W&B group where the configuration gives none (a sweep's).
+    """
+    mode = wandb_mode(config.mode)
+    if mode == "disabled":
+        return []
+    run_dir = Path(run_dir)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    if mode == "offline":
+        logger.info("W&B: offline (no key found, or asked for); 'wandb sync %s/wandb/*run-*' sends the run", run_dir)
+        os.environ.setdefault("WANDB_SILENT", "true")
+    return [
+        WandbLogger(
+            name=config.run_name or f"{run_dir.parent.name}/{run_dir.name}",
+            save_dir=run_dir,
+            offline=mode == "offline",
+            id=_run_id(run_dir),
+            project=config.project,
+            entity=config.entity,
+            group=config.group or group,
+            tags=list(config.tags),
+            resume="allow" if mode == "online" else None,
+        )
+    ]
+
+
+def wandb_mode(wanted: str) -> str:
+    """Resolve ``auto``: ``WANDB_MODE`` where it is set, ``online`` where a key is found, else ``offline``."""
+    if wanted != "auto":
+        return wanted
+    asked = os.environ.get("WANDB_MODE", "")
+    if asked in ("online", "offline", "disabled"):
+        return asked
+    return "online" if has_wandb_key() else "offline"
+
+
+def has_wandb_key() -> bool:
+    """Whether ``WANDB_API_KEY`` is set or ``wandb login`` has left a key in the netrc file."""
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    host = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname
+    try:
+        return host is not None and netrc.netrc(os.environ.get("NETRC")).authenticators(host) is not None
+    except (OSError, netrc.NetrcParseError):
+        return False
+
+
+def _run_id(run_dir: Path) -> str:
+    path = run_dir / ID_FILE
+    if not path.is_file():
+        path.write_text(uuid.uuid4().hex[:8] + "\n")
+    return path.read_text().strip()
