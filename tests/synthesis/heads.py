@@ -191,13 +191,22 @@ def reference(bank: LabelBank, record: SynthesisParameters) -> tuple[np.ndarray,
     )
 
 
-def assert_agrees(bank: LabelBank, record: SynthesisParameters, tolerance: float = 1e-3) -> None:
-    """Engine and oracle agree: labels but for ties, intensities but where a blur carries a tie, or at a threshold."""
+def assert_agrees(bank: LabelBank, record: SynthesisParameters, tolerance: float = 2e-4) -> None:
+    """Engine and oracle agree: labels but for ties, intensities where no blur carries such a tie.
+
+    A tie on the mask's edge shows in a few voxels, and a tie anywhere shifts the image's moments a little.
+    """
     image, target = render_one(bank, record)
     expected_image, expected_target = reference(bank, record)
-    assert np.mean(target != expected_target) < 1e-3
+    ties = target != expected_target
+    assert np.mean(ties) < 1e-3
+    scanner = record.acquisition
+    reach = int(max(4 * max(scanner.psf_sigma_voxels) + 2 * max(scanner.spacing_voxels), 1))
+    compared = ~ndimage.binary_dilation(ties, np.ones((3, 3, 3)), reach) if ties.any() else ~ties
+    if ties.any():
+        tolerance *= 10
     scale = max(float(np.abs(expected_image).max()), 1e-6) if record.normalization == "none" else 1.0
-    error = np.abs(image - expected_image)[target == expected_target] / scale
+    error = np.abs(image - expected_image)[compared] / scale
     assert np.isfinite(image).all()
-    assert np.mean(error > tolerance) < 2e-3, f"{np.mean(error > tolerance):.2%} of voxels differ, most {error.max():g}"
-    assert np.median(error) < 0.05 * tolerance
+    assert error.size > 0.3 * image.size
+    assert np.mean(error > tolerance) < 1e-3, f"{np.mean(error > tolerance):.2%} of voxels differ, most {error.max():g}"

@@ -195,6 +195,23 @@ def test_resolution_menu_is_as_configured(records: list[SynthesisParameters]) ->
     assert (sigmas[blurred] <= 0.75 * 1.03 * spacings[blurred] + 1e-12).all()
 
 
+def test_no_random_number_is_used_twice(records: list[SynthesisParameters]) -> None:
+    """Uniform draws, scaled back to [0, 1]: streams that overlap between stages or samples would repeat a number."""
+    units = []
+    for record in records:
+        units += [mean / 250.0 for mean in record.mixture.means[1:]] + [std / 30.0 for std in record.mixture.stds[1:]]
+        units.append((record.deformation.velocity_spacing_voxels - 20.0) / 20.0)
+        if record.bias_field is not None:
+            units.append(record.bias_field.std / 0.7)
+        if record.skull_strip is not None:
+            units.append((record.skull_strip.edge_offset_mm + 2.0) / 5.0)
+            units.append(record.skull_strip.edge_roughness_mm / 1.5)
+        if record.gamma is not None and record.acquisition.noise_std > 0:
+            units.append(record.acquisition.noise_std / 0.06)
+    assert len(units) > 14 * COUNT
+    assert len(np.unique(np.round(units, 12))) == len(units)
+
+
 CHANGES = {
     "flip": FlipConfig(0.0),
     "affine": AffineConfig(0.0),
