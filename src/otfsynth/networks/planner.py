@@ -63,8 +63,8 @@ def plan_network(
         if needed > config.memory_budget_gb:
             raise ConfigurationError(
                 f"data.patch_size={list(patch_size)} with batch size {batch_size} needs about {needed:.1f} GB, more "
-                f"than network.memory_budget_gb={config.memory_budget_gb:g}; choose a smaller patch or network, or leave "
-                "data.patch_size to the planner"
+                f"than network.memory_budget_gb={config.memory_budget_gb:g}; choose a smaller patch or network, or "
+                "leave data.patch_size to the planner"
             )
     return plan
 
