@@ -25,7 +25,7 @@ np.savez(sys.argv[1], image=batch.image[:, 0].numpy(), target=batch.target[:, 0]
 """
 
 
-@pytest.mark.parametrize("variant", ["baseline", "v3", "v4"])
+@pytest.mark.parametrize("variant", ["baseline", "v3"])  # the best one runs in all other tests
 def test_variant_agrees_with_the_oracle(variant: str, tmp_path: Path) -> None:
     from otfsynth.config.synthesis import SynthesisConfig
 
