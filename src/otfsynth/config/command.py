@@ -6,14 +6,17 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import hydra
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from otfsynth.config.compose import choose_hardware, compose_raw, register, to_typed, with_hardware
@@ -24,7 +27,20 @@ Config = TypeVar("Config")
 USAGE_ERROR = 2
 
 
-def run_command(name: str, schema: type[Config], task: Callable[[Config, Path], None]) -> None:
+@dataclass(frozen=True)
+class Job:
+    """One run of a command.
+
+    Args:
+        folder: where its results go; exists.
+        sweep: name shared by the jobs of one ``--multirun``, ``None`` for a single run.
+    """
+
+    folder: Path
+    sweep: str | None = None
+
+
+def run_command(name: str, schema: type[Config], task: Callable[[Config, Job], None]) -> None:
     """Run ``task`` as ``python -m otfsynth.NAME`` does, under Hydra.
 
     Every job of the command line is composed and checked before the first one starts, so that a sweep does not fail at
@@ -34,7 +50,7 @@ def run_command(name: str, schema: type[Config], task: Callable[[Config, Path], 
     Args:
         name: the command; its defaults are in ``conf/NAME.yaml``, which begins with ``NAME_schema``.
         schema: dataclass of the whole configuration.
-        task: called with the checked configuration and the folder of the run, once for each job.
+        task: called once for each job, with its checked configuration.
     """
     register(name, schema)
     arguments = get_args_parser().parse_args()
@@ -49,13 +65,18 @@ def run_command(name: str, schema: type[Config], task: Callable[[Config, Path], 
             flags = [argument for argument in sys.argv[1:] if argument not in arguments.overrides]
             sys.argv = [sys.argv[0], *flags, *overrides]
 
-        def job(config: DictConfig) -> None:
-            task(to_typed(config, schema), Path(HydraConfig.get().runtime.output_dir))
+        def start(config: DictConfig) -> None:
+            task(to_typed(config, schema), _job(HydraConfig.get()))
 
-        hydra.main(config_path=str(conf_folder()), config_name=name, version_base="1.3")(job)()
+        hydra.main(config_path=str(conf_folder()), config_name=name, version_base="1.3")(start)()
     except EXPLAINED as error:
         print(f"otfsynth {name}: {explain(error, schema)}", file=sys.stderr)
         sys.exit(USAGE_ERROR)
+
+
+def _job(config: HydraConf) -> Job:
+    sweep = Path(config.sweep.dir) if config.mode == RunMode.MULTIRUN else None
+    return Job(Path(config.runtime.output_dir), f"{sweep.parent.name}/{sweep.name}" if sweep else None)
 
 
 def _check_all_jobs(arguments: Namespace, name: str, schema: type[object]) -> tuple[list[str], str | None]:

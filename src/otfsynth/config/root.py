@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from otfsynth.config import checks
 from otfsynth.config.data import DataConfig
@@ -33,11 +34,15 @@ class TrainConfig:
     """Names the run's folder; each experiment sets its own."""
     seed: int = 0
     """Key of every random choice of the run, in [0, 2**31 - 1]."""
-    resume: str | None = None
-    """``auto`` continues the run in ``hydra.run.dir``, if one is there; or the path of a checkpoint; or ``null``."""
+    resume: str = "auto"
+    """``auto`` continues the run in ``hydra.run.dir`` where there is one; ``never``; or the path of a checkpoint."""
 
     def __post_init__(self) -> None:
         checks.check_between("seed", self.seed, 0, 2**31 - 1)
+        if self.resume not in ("auto", "never") and not Path(self.resume).expanduser().is_file():
+            raise checks.ConfigurationError(
+                f"resume={self.resume} is no file; give the path of a checkpoint, or 'auto' or 'never'"
+            )
         if not self.experiment_name or set(self.experiment_name) & set("/\\"):
             raise checks.ConfigurationError(
                 f"experiment_name={self.experiment_name} names a folder; give a word without slashes"

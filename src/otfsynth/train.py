@@ -1,0 +1,124 @@
+"""Train a network on samples synthesised from label maps: ``python -m otfsynth.train +experiment=randomized``.
+
+The file is the table of contents of a run; each line's details are one module away.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from otfsynth.config.command import Job, run_command
+from otfsynth.config.root import TrainConfig
+
+if TYPE_CHECKING:
+    from otfsynth.data.bank import LabelBank
+    from otfsynth.labels import LabelScheme
+
+logger = logging.getLogger(__name__)
+
+
+def train(config: TrainConfig, job: Job) -> None:
+    """Run one training job from its configuration to its last picture.
+
+    Raises:
+        InputError: something that the user gave can't be used; nothing has been trained then.
+        SystemExit: Ctrl-C or SIGTERM; the checkpoint is written.
+    """
+    # Late, so that --help and a misspelt override answer at once: torch and Lightning take seconds to import.
+    import torch
+
+    from otfsynth.config.priors import resolve_priors
+    from otfsynth.config.saving import save_run_record
+    from otfsynth.data.datamodule import SyntheticDataModule
+    from otfsynth.data.scheme_choice import resolve_labels
+    from otfsynth.data.validation import ValidationCases
+    from otfsynth.labels import LabelScheme
+    from otfsynth.learning import SegmentationModule, build_trainer, fit
+    from otfsynth.learning.loggers import build_loggers
+    from otfsynth.networks import plan_network
+    from otfsynth.networks.checkpoint import package_versions
+
+    config = dataclasses.replace(config, labels=resolve_labels(config.labels, config.data))
+    scheme = LabelScheme.from_config(config.labels)
+    config = dataclasses.replace(config, synthesis=resolve_priors(config.synthesis, scheme.name))
+    save_run_record(config, package_versions(), job.folder)
+
+    bank = _load_bank(config, scheme)
+    real = config.data.real_validation
+    batch_size = config.data.batch_size or 2
+    plan = plan_network(
+        config.network, scheme.target_count, config.data.patch_size, [config.data.spacing_mm] * 3, batch_size
+    )
+    data = SyntheticDataModule(
+        bank,
+        config.synthesis,
+        plan.patch_size,
+        batch_size,
+        config.seed,
+        validation_fraction=config.data.validation_fraction,
+        validation_samples=config.data.validation_samples,
+        real_validation=ValidationCases.from_path(real, scheme) if real else None,
+        threads=config.hardware.threads,
+        prefetch=1 if torch.cuda.is_available() else 0,  # on a CPU the network needs every core itself
+    )
+    module = SegmentationModule(
+        plan,
+        scheme,
+        config.optimizer,
+        config.trainer.batch_dice,
+        dataclasses.asdict(config),
+        config.seed,
+        config.trainer.channels_last,
+        config.trainer.compile,
+        config.trainer.real_validation_every,
+    )
+    loggers = build_loggers(config.logger, job.folder, job.sweep)
+    trainer = build_trainer(config.trainer, loggers, run_dir=job.folder)
+    logger.info("run folder: %s", job.folder)
+    metrics = fit(trainer, module, data, config.resume)
+    if trainer.is_global_zero:
+        _report(config, scheme, metrics, job.folder)
+
+
+def _load_bank(config: TrainConfig, scheme: LabelScheme) -> LabelBank:
+    from otfsynth.data.bank import LabelBank
+    from otfsynth.data.scheme_choice import suggestion
+    from otfsynth.data.sources import LabelMapError
+
+    try:
+        return LabelBank.from_config(config.data, scheme, show_progress=config.trainer.progress)
+    except LabelMapError as error:
+        raise LabelMapError(f"{error}{suggestion(scheme, config.data)}") from error
+
+
+def _report(config: TrainConfig, scheme: LabelScheme, metrics: dict[str, float], folder: Path) -> None:
+    """Print the scores and where the results are; segment the embedded scan after a run on the embedded maps."""
+    import torch
+
+    from otfsynth.data.embedded import EMBEDDED
+    from otfsynth.learning.demonstration import demonstrate
+    from otfsynth.learning.precision import choose_precision
+
+    best, last = folder / "checkpoints" / "best.ckpt", folder / "checkpoints" / "last.ckpt"
+    checkpoint = best if best.is_file() else last
+    for name, value in sorted(metrics.items()):
+        if not name.startswith("train/"):
+            logger.info("%-32s %.4f", name, value)
+    logger.info("%-32s %s", "checkpoint", checkpoint)
+    logger.info("%-32s %s", "metrics", folder / "metrics.csv")
+    for picture in sorted((folder / "pictures").glob("samples_*.png")):
+        logger.info("%-32s %s", "synthetic samples", picture)
+    if config.data.label_maps == EMBEDDED:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        precision = choose_precision(config.trainer.precision, device)
+        dice = demonstrate(checkpoint, scheme, folder / "demonstration", device, precision)
+        if dice:
+            logger.info("%-32s %s", "MNI152 T1 brain, segmented", folder / "demonstration" / "mni152.png")
+            logger.info("%-32s %s", "Dice there", "  ".join(f"{name} {value:.3f}" for name, value in dice.items()))
+
+
+if __name__ == "__main__":
+    run_command("train", TrainConfig, train)
