@@ -15,8 +15,8 @@ from otfsynth.config.optimizer import OptimizerConfig
 from otfsynth.config.trainer import TrainerConfig
 from otfsynth.data.validation import ValidationCase, ValidationCases, ValidationScan
 from otfsynth.learning import build_trainer, fit
-from otfsynth.learning.figures import Panel, central_slices, draw_panels, plane
 from otfsynth.learning.records import Records
+from otfsynth.volumes.figures import Panel, central_slices, draw_panels, plane
 from tests.learning.fakes import BlobSynthesizer, toy_data, toy_module, toy_trainer
 
 

@@ -14,7 +14,7 @@ from otfsynth.data.embedded import embedded_reference_case
 from otfsynth.evaluation import confusion_matrix, dice_per_label
 from otfsynth.inference import SlidingWindowPredictor
 from otfsynth.labels import LabelScheme
-from otfsynth.learning.figures import Panel, draw_panels
+from otfsynth.volumes.figures import Panel, draw_panels
 
 TISSUES = ("background", "GM", "WM", "CSF")
 """Targets of the embedded reference."""

@@ -11,10 +11,10 @@ import numpy as np
 from lightning.pytorch.loggers import WandbLogger
 
 from otfsynth.data.validation import ValidationCase
-from otfsynth.learning.figures import Panel, central_slices, draw_panels, plane
 from otfsynth.learning.module import SegmentationModule
 from otfsynth.learning.scores import ScanScore
 from otfsynth.volumes import spacing_of, to_canonical
+from otfsynth.volumes.figures import Panel, central_slices, draw_panels, grey_levels, intensity_window, plane
 
 SAMPLES = 8
 """Samples in the contact sheet of the training stream."""
@@ -130,7 +130,7 @@ def _send(
     for panel in panels:
         index = central_slices(panel)[2]
         segmentations = {"reference": panel.reference, "prediction": panel.prediction}
-        images.append(_grey(plane(panel.image, 2, index)))
+        images.append(np.ascontiguousarray(grey_levels(plane(panel.image, 2, index), intensity_window(panel.image))))
         captions.append(panel.title)
         masks.append(
             {
@@ -140,8 +140,3 @@ def _send(
             }
         )
     destination.log_image(f"slices/{key}", images, step=step, caption=captions, masks=masks)
-
-
-def _grey(picture: np.ndarray) -> np.ndarray:
-    low, high = np.percentile(picture, (1, 99.5))
-    return np.ascontiguousarray(np.clip(255 * (picture - low) / max(high - low, 1e-6), 0, 255).astype(np.uint8))
