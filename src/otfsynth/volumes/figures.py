@@ -198,9 +198,9 @@ def _resized(picture: np.ndarray, across: float, up: float) -> np.ndarray:
 
 
 def _mark(axes: Any, edges: tuple[str, str], x: int, y: int, shape: tuple[int, ...]) -> None:
-    style = {"color": "#8fa3b0", "fontsize": _points(9), "va": "center"}
-    axes.text(x + 2, y + shape[0] / 2, edges[0], ha="left", **style)
-    axes.text(x + shape[1] - 3, y + shape[0] / 2, edges[1], ha="right", **style)
+    style = {"color": "#8fa3b0", "fontsize": _points(9), "va": "bottom"}
+    axes.text(x + 3, y + shape[0] - 2, edges[0], ha="left", **style)
+    axes.text(x + shape[1] - 4, y + shape[0] - 2, edges[1], ha="right", **style)
 
 
 def _contours(axes: Any, labels: np.ndarray, place: tuple[float, float, float, float], style: str) -> None:

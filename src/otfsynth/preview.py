@@ -1,0 +1,160 @@
+"""A contact sheet of synthetic samples: ``python -m otfsynth.preview +experiment=randomized n=16 output=sheet.png``.
+
+Samples are drawn as in training, from all label maps; where no patch size is given they show whole heads, the brain in
+the middle. The records of the samples are written beside the picture;
+``parameters=sheet.json`` renders the same bytes again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from otfsynth.config.checks import ConfigurationError
+from otfsynth.config.command import Job, run_command
+from otfsynth.config.preview import PreviewConfig
+
+if TYPE_CHECKING:
+    from otfsynth.synthesis import SynthesisParameters, Synthesizer
+    from otfsynth.synthesis.sampling import LabelMapLike
+    from otfsynth.volumes.figures import Panel
+
+HEAD_MM = (176.0, 208.0, 176.0)
+"""Field of view of whole-head samples, (x, y, z): a large brain with some of its skull."""
+PLANES = ("sagittal", "coronal", "axial")
+
+logger = logging.getLogger(__name__)
+
+
+def preview(config: PreviewConfig, job: Job) -> None:
+    """Draw a contact sheet.
+
+    Raises:
+        InputError: something that the user gave can't be used.
+    """
+    # Late, so that --help and a misspelt override answer at once: torch takes a second to import.
+    from otfsynth.config.priors import resolve_priors
+    from otfsynth.data.bank import LabelBank
+    from otfsynth.data.scheme_choice import resolve_labels
+    from otfsynth.labels import LabelScheme
+    from otfsynth.synthesis import Synthesizer
+    from otfsynth.volumes.figures import draw_panels
+
+    scheme = LabelScheme.from_config(resolve_labels(config.labels, config.data))
+    config = dataclasses.replace(config, synthesis=resolve_priors(config.synthesis, scheme.name))
+    bank = LabelBank.from_config(config.data, scheme, show_progress=config.trainer.progress)
+    size = config.data.patch_size or [round(extent / config.data.spacing_mm) for extent in HEAD_MM]
+    synthesizer = Synthesizer(config.synthesis, bank, size, config.seed, config.hardware.threads)
+    records = _draw_records(config, synthesizer)
+    panels = _panels(synthesizer, records)
+    path = job.folder / Path(config.output).expanduser()
+    footer = f"{config.experiment_name}   ·   seed {records[0].key.seed}"
+    contours = "below" if config.contours else "none"
+    draw_panels(panels, scheme.target_names, path, config.columns, contours, footer)
+    write_records(records, path.with_suffix(".json"))
+    logger.info("%-16s %s", "contact sheet", path)
+    logger.info("%-16s %s", "its parameters", path.with_suffix(".json"))
+
+
+def caption(record: SynthesisParameters) -> str:
+    """Two lines: which sample of which label map, and how it looks; how it was bent and acquired."""
+    source = f"{record.key.index}  {record.label_map.removesuffix('.gz').removesuffix('.nii')}"
+    strip = record.skull_strip
+    look = [
+        f"{record.mixture.source} contrast",
+        f"{record.background} background",
+        "whole head" if strip is None else f"stripped {round(strip.edge_offset_mm, 1) + 0.0:+.1f} mm",
+    ]
+    return f"{source}   {', '.join(look)}\n{'   '.join(_measures(record))}"
+
+
+def _measures(record: SynthesisParameters) -> list[str]:
+    acquisition, deformation = record.acquisition, record.deformation
+    spacing = [factor * record.spacing_mm for factor in acquisition.spacing_voxels]
+    measures = [_resolution(spacing)]
+    intensity_range = 1.0 if record.gamma is not None else record.clip_max
+    measures.append(f"noise {100 * acquisition.noise_std / intensity_range:.1f} %")
+    if record.gamma is not None:
+        measures.append(f"gamma {record.gamma:.2f}")
+    if record.bias_field is not None:
+        measures.append(f"bias {record.bias_field.std:.2f}")
+    measures.append(f"warp {deformation.velocity_std_voxels * record.spacing_mm:.1f} mm")
+    if deformation.flip:
+        measures.append("flipped")
+    return measures
+
+
+def _resolution(spacing_mm: list[float]) -> str:
+    if max(spacing_mm) - min(spacing_mm) < 0.05:
+        return f"{spacing_mm[0]:.1f} mm"
+    thick = max(range(3), key=lambda axis: spacing_mm[axis])
+    return f"{spacing_mm[thick]:.1f} mm {PLANES[thick]} slices"
+
+
+def read_records(path: Path) -> list[SynthesisParameters]:
+    """Read what :func:`write_records` wrote.
+
+    Raises:
+        ConfigurationError: the file is not such a list; the message names it.
+    """
+    import json
+
+    from otfsynth.synthesis import SynthesisParameters
+
+    try:
+        entries = json.loads(path.read_text())
+        records = [SynthesisParameters.from_json(json.dumps(entry)) for entry in entries]
+    except (ValueError, TypeError, OSError) as error:
+        raise ConfigurationError(f"parameters={path} can't be used: {error}") from error
+    if not records:
+        raise ConfigurationError(f"parameters={path} holds no record; give the .json of a preview")
+    return records
+
+
+def write_records(records: list[SynthesisParameters], path: Path) -> None:
+    """A JSON list with one record a line."""
+    from otfsynth.volumes import write_bytes_atomically
+
+    lines = ",\n".join(record.to_json() for record in records)
+    write_bytes_atomically(path, f"[\n{lines}\n]\n".encode())
+
+
+def _draw_records(config: PreviewConfig, synthesizer: Synthesizer) -> list[SynthesisParameters]:
+    """Records from the file that ``parameters`` names, or the first ``n`` of the stream."""
+    if config.parameters is not None:
+        return read_records(Path(config.parameters).expanduser())
+    records = [synthesizer.sample_parameters(config.index + position) for position in range(config.n)]
+    if config.data.patch_size is None:
+        records = [_with_brain_centred(record, synthesizer.bank[record.map_index]) for record in records]
+    return records
+
+
+def _with_brain_centred(record: SynthesisParameters, label_map: LabelMapLike) -> SynthesisParameters:
+    """The same sample with the middle of the map's targets in the middle of the picture."""
+    import torch
+
+    voxels = torch.cat(label_map.foreground).double()
+    if not len(voxels):
+        return record
+    x, y, z = ((voxels.amin(0) + voxels.amax(0)) / 2).tolist()
+    return dataclasses.replace(record, deformation=dataclasses.replace(record.deformation, centre_voxels=(x, y, z)))
+
+
+def _panels(synthesizer: Synthesizer, records: list[SynthesisParameters]) -> list[Panel]:
+    from otfsynth.volumes.figures import Panel
+
+    panels = []
+    for record in records:
+        try:
+            batch = synthesizer.render([record])
+        except ValueError as error:
+            raise ConfigurationError(f"parameters: {error}") from error
+        image, target = batch.image[0, 0].numpy(), batch.target[0, 0].numpy()
+        panels.append(Panel(image, target, title=caption(record)))
+    return panels
+
+
+if __name__ == "__main__":
+    run_command("preview", PreviewConfig, preview)
