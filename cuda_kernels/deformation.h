@@ -2,8 +2,9 @@
 //
 // The velocity field v is a cubic B-spline on a control lattice. Its flow is computed on a lattice of 8 voxels by scaling
 // and squaring (Arsigny et al. 2006): a midpoint step of length 2**-n, then n compositions, each evaluated by cubic
-// splines whose coefficients the quasi-interpolant [-1/6, 4/3, -1/6] gives (de Boor and Fix 1973; fourth order, and exact
-// for cubics). Splines reproduce affine maps exactly, so the affine costs nothing per voxel. Units: voxels.
+// splines whose coefficients the quasi-interpolant [1, -10, 54, -10, 1] / 36 gives (the series of de Boor and Fix 1973 to
+// its second term, exact for cubics). The usual three taps would damp a field of 20-voxel control points by 3 %, these
+// by 0.2 %. Splines reproduce affine maps exactly, so the affine costs nothing per voxel. Units: voxels.
 #pragma once
 #include "lattice.h"
 
@@ -40,7 +41,7 @@ struct FlowStart {
     }
 };
 
-// Spline coefficients of values at the nodes; index = (component, x, y), a line of nodes along z.
+// Spline coefficients of values at the nodes. Row operator; row = (component, x, y), a line of nodes along z.
 struct QuasiInterpolate {
     const float* values;
     float* coefficients;
@@ -48,34 +49,39 @@ struct QuasiInterpolate {
     i32 padding_;
 
     OTF_INLINE i64 size() const { return 3LL * shape[0] * shape[1]; }
-    OTF_INLINE void operator()(i64 line) const {
-        const float side = -1.0f / 6.0f, middle = 4.0f / 3.0f;
-        const i32 ny = shape[1], nz = shape[2];
-        const i32 j = static_cast<i32>(line % ny), i = static_cast<i32>(line / ny % shape[0]);
-        const i64 below = j > 0 ? -nz : 0, above = j < ny - 1 ? nz : 0;
-        const i64 before = i > 0 ? -static_cast<i64>(ny) * nz : 0, behind = i < shape[0] - 1 ? static_cast<i64>(ny) * nz : 0;
-        const float* in = values + line * nz;
-        float* out = coefficients + line * nz;
-        // Across the line first; the three sums of a node are needed by its neighbours and roll along.
-        float last = across(in, 0, before, behind, below, above);
-        float here = last;
-        for (i32 k = 0; k < nz; ++k) {
-            const float next = k + 1 < nz ? across(in, k + 1, before, behind, below, above) : here;
-            out[k] = side * (last + next) + middle * here;
-            last = here;
-            here = next;
-        }
-    }
+    OTF_INLINE i64 scratch_floats() const { return Scratch::rounded(shape[2]); }
 
-    static OTF_INLINE float across(const float* in, i32 k, i64 before, i64 behind, i64 below, i64 above) {
-        const float side = -1.0f / 6.0f, middle = 4.0f / 3.0f;
-        const float* first = in + before + k;
-        const float* centre = in + k;
-        const float* second = in + behind + k;
-        const float a = side * (first[below] + first[above]) + middle * first[0];
-        const float b = side * (centre[below] + centre[above]) + middle * centre[0];
-        const float c = side * (second[below] + second[above]) + middle * second[0];
-        return side * (a + c) + middle * b;
+    template <class Team>
+    OTF_INLINE void operator()(i64 row, const Team& team) const {
+        const float taps[5] = {1.0f / 36.0f, -10.0f / 36.0f, 54.0f / 36.0f, -10.0f / 36.0f, 1.0f / 36.0f};
+        const i32 nx = shape[0], ny = shape[1], nz = shape[2];
+        const i32 y = static_cast<i32>(row % ny), x = static_cast<i32>(row / ny % nx);
+        const float* in = values + row * nz;
+        const float* lines[25];
+        float weights[25];
+        for (i32 a = 0; a < 5; ++a) {
+            for (i32 b = 0; b < 5; ++b) {
+                const i32 dx = clamp_index(x + a - 2, 0, nx - 1) - x, dy = clamp_index(y + b - 2, 0, ny - 1) - y;
+                lines[5 * a + b] = in + (static_cast<i64>(dx) * ny + dy) * nz;
+                weights[5 * a + b] = taps[a] * taps[b];
+            }
+        }
+        float* across = team.scratch;
+        OTF_VECTOR_LOOP
+        for (i32 z = team.lane; z < nz; z += team.lanes) {
+            float sum = 0.0f;
+            OTF_UNROLL
+            for (i32 tap = 0; tap < 25; ++tap) sum += weights[tap] * lines[tap][z];
+            across[z] = sum;
+        }
+        team.sync();
+        float* out = coefficients + row * nz;
+        for (i32 z = team.lane; z < nz; z += team.lanes) {
+            const float outer = across[clamp_index(z - 2, 0, nz - 1)] + across[clamp_index(z + 2, 0, nz - 1)];
+            const float inner = across[clamp_index(z - 1, 0, nz - 1)] + across[clamp_index(z + 1, 0, nz - 1)];
+            out[z] = taps[0] * outer + taps[1] * inner + taps[2] * across[z];
+        }
+        team.sync();
     }
 };
 

@@ -11,13 +11,13 @@
 #define OTF_ELEMENT_OPERATORS(X) \
     X(LatticeNoise)              \
     X(FlowStart)                 \
-    X(QuasiInterpolate)          \
     X(FlowSquare)                \
     X(SourceLattice)             \
     X(FoldStatistics)
 
 // One team a row.
 #define OTF_ROW_OPERATORS(X) \
+    X(QuasiInterpolate)      \
     X(Paint)                 \
     X(ResampleAlongRow)      \
     X(ResampleAcrossRows)    \

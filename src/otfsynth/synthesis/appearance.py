@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from otfsynth.config.synthesis import (
     BackgroundConfig,
@@ -26,11 +29,20 @@ ROW_BLOCK = 8
 def sample_mixture(
     config: MixtureConfig,
     background: BackgroundConfig,
-    scheme: LabelScheme,
+    shares: NDArray[np.float64],
     priors: IntensityPriors | None,
     key: SampleKey,
 ) -> tuple[MixtureParameters, str]:
-    """Means and standard deviations of all classes, and the kind of background (``zero``, ``dark``, ``textured``)."""
+    """Means and standard deviations of all classes, and the kind of background (``zero``, ``dark``, ``textured``).
+
+    Args:
+        config: ranges, priors, least contrast.
+        background: probabilities of the kinds of background.
+        shares: (targets without background, K), the share of each class in each target (:func:`class_shares`).
+        priors: intensity priors, where the configuration names files.
+        key: address of the sample.
+    """
+    class_count = shares.shape[1]
     stream = RandomStream(key, "mixture")
     use_priors = stream.happens(config.prior_probability) and priors is not None
     least = config.tissue_contrast_min if stream.happens(config.tissue_contrast_probability) else 0.0
@@ -38,20 +50,32 @@ def sample_mixture(
         if use_priors and priors is not None:
             means, stds = _draw_priors(priors, config.prior_distribution, stream)
         else:
-            means = _draw(config.distribution, config.mean_range, scheme.class_count, stream)
-            stds = _draw(config.distribution, config.std_range, scheme.class_count, stream)
-        if least == 0.0 or tissue_contrast(means, scheme) >= least:
+            means = _draw(config.distribution, config.mean_range, class_count, stream)
+            stds = _draw(config.distribution, config.std_range, class_count, stream)
+        if least == 0.0 or tissue_contrast(means, shares) >= least:
             break
     kind = _paint_background(background, means, stds, RandomStream(key, "background"))
     source = "prior" if use_priors else "random"
     return MixtureParameters(tuple(means.tolist()), tuple(stds.tolist()), source), kind
 
 
-def tissue_contrast(means: NDArray[np.float64], scheme: LabelScheme) -> float:
-    """Least distance between the average class means of any two targets, background left out."""
-    target_of_class = np.zeros(scheme.class_count, dtype=int)
-    target_of_class[list(scheme.generation_classes)] = list(scheme.target_labels)
-    averages = [means[target_of_class == target].mean() for target in np.unique(target_of_class) if target > 0]
+def class_shares(indices: Tensor, foreground: Sequence[Tensor], scheme: LabelScheme) -> NDArray[np.float64]:
+    """Share of each generation class in each target of one label map, from its random foreground voxels.
+
+    Shape: (targets without background, K); a target that the map lacks has a row of zeros.
+    """
+    shares = np.zeros((len(foreground), scheme.class_count))
+    for row, voxels in zip(shares, foreground, strict=True):
+        if len(voxels):
+            x, y, z = voxels.long().unbind(1)
+            classes = scheme.class_table[indices[x, y, z].numpy()]
+            row += np.bincount(classes, minlength=scheme.class_count) / len(voxels)
+    return shares
+
+
+def tissue_contrast(means: NDArray[np.float64], shares: NDArray[np.float64]) -> float:
+    """Least distance between the mean intensities of any two targets, each averaged over its volume."""
+    averages = (shares @ means)[shares.any(axis=1)]
     return float(np.diff(np.sort(averages)).min()) if len(averages) > 1 else np.inf
 
 

@@ -10,7 +10,13 @@ from torch import Tensor
 from otfsynth.config.synthesis import SynthesisConfig
 from otfsynth.labels import LabelScheme
 from otfsynth.synthesis.acquisition import sample_acquisition
-from otfsynth.synthesis.appearance import sample_bias_field, sample_gamma, sample_mixture, sample_skull_strip
+from otfsynth.synthesis.appearance import (
+    class_shares,
+    sample_bias_field,
+    sample_gamma,
+    sample_mixture,
+    sample_skull_strip,
+)
 from otfsynth.synthesis.geometry import Size, sample_deformation
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.priors import IntensityPriors
@@ -58,7 +64,8 @@ def sample_parameters(
     label_map = maps[map_index]
     spacing_mm = maps.spacing_mm
     gamma = sample_gamma(config.gamma, key)
-    mixture, background = sample_mixture(config.mixture, config.background, maps.scheme, priors, key)
+    shares = class_shares(label_map.indices, label_map.foreground, maps.scheme)
+    mixture, background = sample_mixture(config.mixture, config.background, shares, priors, key)
     shape: Sequence[int] = tuple(label_map.indices.shape)
     return SynthesisParameters(
         key=key,
