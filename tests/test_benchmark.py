@@ -1,0 +1,44 @@
+"""The benchmark runs, and its JSON rows have the documented keys and consistent figures."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
+KEYS = ["model", "size", "threads", "median_ms", "times_faster_than_monai", "times_memcpy", "peak_extra_mib"]
+
+
+def test_a_quick_run_writes_one_row_for_each_model(tmp_path: Path) -> None:
+    labels = np.zeros((40, 40, 40), np.int16)
+    labels[5:35, 5:35, 5:35] = 3
+    labels[10:30, 10:30, 10:30] = 2
+    nib.save(nib.Nifti1Image(labels, np.eye(4)), tmp_path / "head.nii.gz")
+    command = [sys.executable, str(SCRIPTS / "benchmark_synthesis.py"), "--quick", "--label-maps", str(tmp_path)]
+    result = subprocess.run([*command, "--json", str(tmp_path / "rows.json")], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    rows = json.loads((tmp_path / "rows.json").read_text())
+    assert [row["model"] for row in rows] == ["lab2im", "synthseg", "randomized"]
+    for row in rows:
+        assert list(row) == KEYS
+        assert (row["size"], row["threads"]) == (32, 1)
+        assert min(row["median_ms"], row["times_faster_than_monai"], row["times_memcpy"]) > 0
+    assert "times faster than MONAI" in result.stdout
+    assert "mean cost by kernel" in result.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from Linux's /proc")
+def test_peak_memory_is_what_the_work_held_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    import benchmark_memory
+
+    def work() -> int:
+        return int(np.full(40 * 2**20, 1, np.uint8).sum()) + int(np.full(20 * 2**20, 1, np.uint8).sum())
+
+    assert benchmark_memory.peak_extra_mib(work) == pytest.approx(40, abs=8)
