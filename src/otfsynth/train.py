@@ -60,7 +60,7 @@ def train(config: TrainConfig, job: Job) -> None:
         config.seed,
         validation_fraction=config.data.validation_fraction,
         validation_samples=config.data.validation_samples,
-        real_validation=ValidationCases.from_path(real, scheme) if real else None,
+        real_validation=ValidationCases.from_path(real, scheme, config.data.real_validation_labels) if real else None,
         threads=config.hardware.threads,
         prefetch=1 if torch.cuda.is_available() else 0,  # on a CPU the network needs every core itself
     )

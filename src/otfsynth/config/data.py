@@ -37,6 +37,8 @@ class DataConfig:
     """Samples per training step and device; by default what ``hardware`` proposes."""
     real_validation: str | None = None
     """A folder or a ``.csv`` list with columns ``image,label[,contrast]`` of real scans to validate on."""
+    real_validation_labels: dict[int, int] | None = None
+    """Target of each label of those references, where they are not the scheme's labels; 255 leaves voxels out."""
 
     def __post_init__(self) -> None:
         if not self.label_maps:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import netrc
 import os
 from dataclasses import dataclass
+from urllib.parse import urlparse
 
 PRESETS = ("laptop", "workstation", "gpu8", "gpu24", "gpu80")
 
@@ -58,3 +60,14 @@ def cpu_computes_bfloat16() -> bool:
 
         supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
         return bool(supported and supported())
+
+
+def has_wandb_key() -> bool:
+    """Whether ``WANDB_API_KEY`` is set or ``wandb login`` has left a key in the netrc file."""
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    host = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname
+    try:
+        return host is not None and netrc.netrc(os.environ.get("NETRC")).authenticators(host) is not None
+    except (OSError, netrc.NetrcParseError):
+        return False

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import netrc
 import os
 import uuid
 from pathlib import Path
-from urllib.parse import urlparse
 
 from lightning.pytorch.loggers import Logger, WandbLogger
 
 from otfsynth.config.logger import LoggerConfig
+from otfsynth.config.machine import has_wandb_key
 
 ID_FILE = "wandb_id"
 logger = logging.getLogger(__name__)
@@ -56,17 +55,6 @@ def wandb_mode(wanted: str) -> str:
     if asked in ("online", "offline", "disabled"):
         return asked
     return "online" if has_wandb_key() else "offline"
-
-
-def has_wandb_key() -> bool:
-    """Whether ``WANDB_API_KEY`` is set or ``wandb login`` has left a key in the netrc file."""
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    host = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname
-    try:
-        return host is not None and netrc.netrc(os.environ.get("NETRC")).authenticators(host) is not None
-    except (OSError, netrc.NetrcParseError):
-        return False
 
 
 def _run_id(run_dir: Path) -> str:
