@@ -27,7 +27,7 @@ find_python() {
 # cuda13, cuda12 or nothing, by what the NVIDIA driver supports.
 cuda_extra() {
     local version
-    version="$(nvidia-smi 2>/dev/null | sed -n 's/.*CUDA Version: *\([0-9]*\)\..*/\1/p' | head -n 1)"
+    version="$( (nvidia-smi 2>/dev/null || true) | sed -n 's/.*CUDA Version: *\([0-9]*\)\..*/\1/p' | head -n 1)"
     if [ -z "$version" ]; then return 0; fi
     if [ "$version" -ge 13 ]; then echo cuda13; elif [ "$version" -ge 12 ]; then echo cuda12; fi
 }
