@@ -37,7 +37,7 @@ def train(config: TrainConfig, job: Job) -> None:
     from otfsynth.data.validation import ValidationCases
     from otfsynth.labels import LabelScheme
     from otfsynth.learning import SegmentationModule, build_trainer, fit
-    from otfsynth.learning.loggers import build_loggers
+    from otfsynth.learning.loggers import build_loggers, close_loggers
     from otfsynth.networks import plan_network
     from otfsynth.networks.checkpoint import package_versions
 
@@ -78,7 +78,10 @@ def train(config: TrainConfig, job: Job) -> None:
     loggers = build_loggers(config.logger, job.folder, job.sweep)
     trainer = build_trainer(config.trainer, loggers, run_dir=job.folder)
     logger.info("run folder: %s", job.folder)
-    metrics = fit(trainer, module, data, config.resume)
+    try:
+        metrics = fit(trainer, module, data, config.resume)
+    finally:
+        close_loggers(loggers)
     if trainer.is_global_zero:
         _report(config, scheme, metrics, job.folder)
 

@@ -10,7 +10,7 @@ from lightning.pytorch.loggers import WandbLogger
 
 from otfsynth.config.logger import LoggerConfig
 from otfsynth.config.machine import has_wandb_key
-from otfsynth.learning.loggers import build_loggers, wandb_mode
+from otfsynth.learning.loggers import build_loggers, close_loggers, wandb_mode
 
 
 @pytest.fixture(autouse=True)
@@ -68,3 +68,13 @@ def test_a_group_of_the_users_own_wins(tmp_path):
     [logger] = build_loggers(LoggerConfig(group="mine"), tmp_path, group="sweep")
     assert isinstance(logger, WandbLogger)
     assert logger._wandb_init["group"] == "mine"
+
+
+def test_jobs_of_one_process_are_runs_of_their_own(tmp_path):
+    for number in range(2):
+        loggers = build_loggers(LoggerConfig(mode="offline"), tmp_path / str(number), group="sweep")
+        for destination in loggers:
+            destination.log_metrics({"value": float(number)}, step=0)
+        close_loggers(loggers)
+    runs = [list((tmp_path / str(number) / "wandb").glob("offline-run-*/*.wandb")) for number in range(2)]
+    assert [len(files) for files in runs] == [1, 1]

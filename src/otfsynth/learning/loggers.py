@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
+import wandb
 from lightning.pytorch.loggers import Logger, WandbLogger
 
 from otfsynth.config.logger import LoggerConfig
@@ -30,21 +32,28 @@ def build_loggers(config: LoggerConfig, run_dir: str | Path, group: str | None =
     run_dir = Path(run_dir)
     run_dir.mkdir(parents=True, exist_ok=True)
     if mode == "offline":
-        logger.info("W&B: offline (no key found, or asked for); 'wandb sync %s/wandb/*run-*' sends the run", run_dir)
+        reason = "" if config.mode == "offline" or has_wandb_key() else " (no key found)"
+        logger.info("W&B: offline%s; 'wandb sync %s/wandb/offline-run-*' sends the run", reason, run_dir)
         os.environ.setdefault("WANDB_SILENT", "true")
-    return [
-        WandbLogger(
-            name=config.run_name or f"{run_dir.parent.name}/{run_dir.name}",
-            save_dir=run_dir,
-            offline=mode == "offline",
-            id=_run_id(run_dir),
-            project=config.project,
-            entity=config.entity,
-            group=config.group or group,
-            tags=list(config.tags),
-            resume="allow" if mode == "online" else None,
-        )
-    ]
+    wandb_logger = WandbLogger(
+        name=config.run_name or f"{run_dir.parent.name}/{run_dir.name}",
+        save_dir=run_dir,
+        offline=mode == "offline",
+        id=_run_id(run_dir),
+        project=config.project,
+        entity=config.entity,
+        group=config.group or group,
+        tags=list(config.tags),
+        resume="allow" if mode == "online" else None,
+    )
+    wandb_logger._wandb_init.pop("anonymous", None)  # Lightning passes it on, and wandb warns that it has no effect
+    return [wandb_logger]
+
+
+def close_loggers(loggers: Sequence[Logger]) -> None:
+    """End the W&B run, so that the next job of a sweep in this process begins one of its own."""
+    if any(isinstance(destination, WandbLogger) for destination in loggers):
+        wandb.finish()
 
 
 def wandb_mode(wanted: str) -> str:
