@@ -10,4 +10,5 @@ cd "$ROOT"
 say "what is here"
 "$VENV_PYTHON" -m otfsynth.doctor
 say "training on the embedded label maps: nothing to download"
-exec "$VENV_PYTHON" -m otfsynth.train +experiment=quickstart "$@"
+exec "$VENV_PYTHON" -m otfsynth.train +experiment=randomized \
+    hardware=laptop network=tiny trainer=quick optimizer=one_cycle logger=csv data.validation_samples=8 "$@"
