@@ -58,7 +58,8 @@ MISTAKES = [
     ("data.spacing_mm=-1", ["data.spacing_mm"]),
     ("optimizer.name=adam", ["did you mean 'adamw'?"]),
     ("resume=nowhere.ckpt", ["resume=nowhere.ckpt is no file"]),
-    ("synthesis.gamma.std=[1", ["otfsynth train:"]),
+    ("data.label_maps=/data/maps(1)", ["can't be read", """'data.label_maps="/data/maps(1)"'"""]),
+    ("+network=tiny", ["network"]),
 ]
 
 

@@ -8,7 +8,7 @@ import typing
 from collections.abc import Iterable, Iterator, Sequence
 
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
 from otfsynth.config.checks import ConfigurationError, InputError
@@ -48,6 +48,9 @@ def explain(error: BaseException, schema: type[object]) -> str:
             except ConfigurationError as unknown:
                 return str(unknown)
             return f"{cause.full_key}: {str(cause.msg or cause).splitlines()[0]}"
+    if isinstance(error, OverrideParseException):
+        key, _, value = error.override.partition("=")
+        return f"{error.override} can't be read; quote the value, for the shell and for Hydra: '{key}=\"{value}\"'"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
         return _unknown_option(str(error.missing_cfg_file), error.options)
     return " ".join(line.strip() for line in str(error).splitlines() if line.strip())
