@@ -59,7 +59,7 @@ MISTAKES = [
     ("optimizer.name=adam", ["did you mean 'adamw'?"]),
     ("resume=nowhere.ckpt", ["resume=nowhere.ckpt is no file"]),
     ("data.label_maps=/data/maps(1)", ["can't be read", """'data.label_maps="/data/maps(1)"'"""]),
-    ("+network=tiny", ["network"]),
+    ("+network=tiny", ["write network=tiny"]),
 ]
 
 

@@ -94,8 +94,10 @@ def _check_all_jobs(arguments: Namespace, name: str, schema: type[object]) -> tu
     if not any(override.is_sweep_override() and override.key_or_group == "hardware" for override in parsed):
         preset, choice = choose_hardware([*folder, *fixed], name, schema)
     overrides = with_hardware(arguments.overrides, preset)
-    base = compose_raw([*folder, *with_hardware(fixed, preset)], name, schema)
-    for job in _swept(overrides, base) if arguments.multirun else [overrides]:
+    jobs = [overrides]
+    if arguments.multirun:
+        jobs = _swept(overrides, compose_raw([*folder, *with_hardware(fixed, preset)], name, schema))
+    for job in jobs:
         to_typed(compose_raw([*folder, *job], name, schema), schema)
     return overrides, choice
 

@@ -32,7 +32,10 @@ def check_names(overrides: Iterable[Override], schema: type[object], groups: Seq
         if key in ADDED_GROUPS:
             if not override.is_add():
                 raise ConfigurationError(f"{key} is added, not replaced; write +{key}={override.value()}")
-        elif key not in groups:
+        elif key in groups:
+            if override.is_add():
+                raise ConfigurationError(f"{key} is replaced, not added; write {key}={override.value()}")
+        else:
             _check_name(key, schema, groups)
 
 
