@@ -85,20 +85,21 @@ def _check_all_jobs(arguments: Namespace, name: str, schema: type[object]) -> tu
     Returns:
         The overrides with the hardware chosen, and the line that says so.
     """
-    groups = sorted({file.parent.name for file in conf_folder().glob("*/*.yaml")})
+    folders = [conf_folder(), *([Path(arguments.config_dir)] if arguments.config_dir else [])]
+    groups = sorted({file.parent.name for folder in folders for file in folder.glob("*/*.yaml")})
     parsed = OverridesParser.create().parse_overrides(arguments.overrides)
     check_names(parsed, schema, groups)
-    folder = [f"hydra.searchpath=[file://{Path(arguments.config_dir).resolve()}]"] if arguments.config_dir else []
+    searched = [f"hydra.searchpath=[file://{Path(arguments.config_dir).resolve()}]"] if arguments.config_dir else []
     fixed = [override.input_line or "" for override in parsed if not override.is_sweep_override()]
     preset, choice = None, None
     if not any(override.is_sweep_override() and override.key_or_group == "hardware" for override in parsed):
-        preset, choice = choose_hardware([*folder, *fixed], name, schema)
+        preset, choice = choose_hardware([*searched, *fixed], name, schema)
     overrides = with_hardware(arguments.overrides, preset)
     jobs = [overrides]
     if arguments.multirun:
-        jobs = _swept(overrides, compose_raw([*folder, *with_hardware(fixed, preset)], name, schema))
+        jobs = _swept(overrides, compose_raw([*searched, *with_hardware(fixed, preset)], name, schema))
     for job in jobs:
-        to_typed(compose_raw([*folder, *job], name, schema), schema)
+        to_typed(compose_raw([*searched, *job], name, schema), schema)
     return overrides, choice
 
 
