@@ -81,7 +81,8 @@ def print_scaling_table(times: dict[tuple[int, int], Times], models: Sequence[st
             ends = counts[0], counts[-1]
             line += [f"{median(times[size, ends[0]][n]) / median(times[size, ends[1]][n]):.2f}" for n in models]
         body.append(line)
-    print_table(f"scaling; speed-up: {counts[-1]} threads over {counts[0]}", head, body)
+    against = f"; speed-up: {counts[-1]} threads over {counts[0]}" if len(counts) > 1 else ""
+    print_table(f"scaling{against}", head, body)
 
 
 def print_table(title: str, head: Sequence[str], body: Sequence[Sequence[str]]) -> None:

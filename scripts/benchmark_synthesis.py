@@ -36,6 +36,7 @@ from otfsynth.synthesis import Synthesizer
 
 MODELS = ("lab2im", "synthseg", "randomized")
 PEERS = ("monai", "memcpy", "randn")
+Clock = Callable[[], float]
 SAMPLES_A_ROUND = 5
 """Samples of the engine timed in a round: they differ, as some are skull-stripped or thick-sliced and others not."""
 
@@ -48,19 +49,20 @@ def main() -> None:
         print(json.dumps(measure_memory(bank, arguments.sizes, arguments.threads)))
         return
     benchmark_report.print_machine(bank)
+    clock = time.process_time if arguments.cpu_time else time.perf_counter
+    memory = memory_in_new_process(arguments)
     times = {
-        (size, threads): measure_times(bank, size, threads, arguments.rounds, arguments.fresh)
+        (size, threads): measure_times(bank, size, threads, arguments.rounds, arguments.fresh, clock)
         for threads in arguments.threads
         for size in arguments.sizes
     }
-    memory = memory_in_new_process(arguments)
     rows = [row for key, found in times.items() for row in rows_of(found, *key, memory)]
     benchmark_report.print_main_table(times, memory, MODELS, PEERS)
     benchmark_report.print_scaling_table(times, MODELS)
     reference = (192, max(arguments.threads))
     size, threads = reference if reference in times else list(times)[-1]
-    print_stage_table(bank, size, threads, arguments.rounds)
-    if not arguments.quick:
+    print_stage_table(bank, size, threads, arguments.rounds, clock)
+    if not (arguments.quick or arguments.cpu_time):
         print(f"\nimport to first batch (embedded labels, 2 x 96^3, prepared maps cached): {start_up_seconds():.1f} s")
     if arguments.json:
         arguments.json.write_text(json.dumps(rows, indent=1) + "\n")
@@ -69,14 +71,19 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--label-maps", default="embedded", help="as data.label_maps; by default the embedded ones")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[64, 96, 128, 160, 192, 224, 256], help="edges, voxels")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[64, 128, 192, 256], help="edges, voxels")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="thread counts")
     parser.add_argument("--rounds", type=int, default=5, help="turns of every competitor")
+    parser.add_argument(
+        "--cpu-time", action="store_true", help="one thread, processor time instead of wall time: for a busy machine"
+    )
     parser.add_argument("--fresh", action="store_true", help="new memory for every batch of the engine")
     parser.add_argument("--json", type=Path, help="write one row for each model, size and thread count")
     parser.add_argument("--quick", action="store_true", help="32^3, one thread, one round: does the script work?")
     parser.add_argument("--memory-only", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.cpu_time:
+        arguments.threads = [1]
     if arguments.quick:
         arguments.sizes, arguments.threads, arguments.rounds = [32], [1], 1
     return arguments
@@ -97,7 +104,7 @@ def synthesizers(bank: LabelBank, size: int, threads: int, reuse_buffers: bool) 
     }
 
 
-def measure_times(bank: LabelBank, size: int, threads: int, rounds: int, fresh: bool) -> Times:
+def measure_times(bank: LabelBank, size: int, threads: int, rounds: int, fresh: bool, clock: Clock) -> Times:
     """Seconds of every call, by model and peer."""
     torch.set_num_threads(threads)
     engines = synthesizers(bank, size, threads, not fresh)
@@ -112,19 +119,19 @@ def measure_times(bank: LabelBank, size: int, threads: int, rounds: int, fresh: 
         for name, synthesizer in engines.items():
             synthesizer([0])
             for position in range(SAMPLES_A_ROUND):
-                kept[name].append(seconds(lambda s=synthesizer, i=turn * SAMPLES_A_ROUND + position: s([i])))
+                kept[name].append(seconds(lambda s=synthesizer, i=turn * SAMPLES_A_ROUND + position: s([i]), clock))
         for name, call in peers.items():
             if name != "monai":
                 call()
             for _ in range(1 if name == "monai" else SAMPLES_A_ROUND):
-                kept[name].append(seconds(call))
+                kept[name].append(seconds(call, clock))
     return times
 
 
-def seconds(call: Callable[[], object]) -> float:
-    begin = time.perf_counter()
+def seconds(call: Callable[[], object], clock: Clock = time.perf_counter) -> float:
+    begin = clock()
     call()
-    return time.perf_counter() - begin
+    return clock() - begin
 
 
 def measure_memory(bank: LabelBank, sizes: Iterable[int], thread_counts: Iterable[int]) -> dict[str, float]:
@@ -157,7 +164,7 @@ def memory_in_new_process(arguments: argparse.Namespace) -> dict[str, float]:
     command = [sys.executable, __file__, "--memory-only", "--label-maps", arguments.label_maps]
     command += ["--sizes", *map(str, arguments.sizes), "--threads", *map(str, arguments.threads)]
     environment = os.environ | benchmark_memory.ENVIRONMENT
-    output = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+    output = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
     peaks: dict[str, float] = json.loads(output.splitlines()[-1])
     return peaks
 
@@ -176,7 +183,7 @@ def rows_of(times: Times, size: int, threads: int, memory: dict[str, float]) -> 
         }
 
 
-def print_stage_table(bank: LabelBank, size: int, threads: int, rounds: int) -> None:
+def print_stage_table(bank: LabelBank, size: int, threads: int, rounds: int, clock: Clock) -> None:
     """Mean cost of every kernel by a clock around its launches, and of the Python around them."""
     torch.set_num_threads(threads)
     spent: dict[str, Times] = {}
@@ -186,12 +193,12 @@ def print_stage_table(bank: LabelBank, size: int, threads: int, rounds: int) -> 
         stages = spent[model] = defaultdict(list)
 
         def timed(name: str, *rest: Any, stages: Times = stages) -> None:
-            stages[name].append(seconds(lambda: launch(name, *rest)))
+            stages[name].append(seconds(lambda: launch(name, *rest), clock))
 
         synthesizer([0])
         kernels.launch = timed
         try:
-            total = sum(seconds(lambda s=synthesizer, i=index: s([i])) for index in range(samples))
+            total = sum(seconds(lambda s=synthesizer, i=index: s([i]), clock) for index in range(samples))
         finally:
             kernels.launch = launch
         stages["(Python)"].append(total - sum(map(sum, stages.values())))
