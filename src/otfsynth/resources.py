@@ -18,7 +18,7 @@ def resource_folder(name: str) -> Path:
         if folder.is_dir():
             return folder
     places = " or ".join(str(folder) for folder in candidates)
-    raise FileNotFoundError(f"'{name}' is not at {places}; install otfsynth again: pip install --force-reinstall otfsynth")
+    raise FileNotFoundError(f"'{name}' is not at {places}: the installation is damaged; install otfsynth again")
 
 
 def conf_folder() -> Path:
