@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from otfsynth.config import checks
 
@@ -37,8 +38,9 @@ class DataConfig:
     """Samples per training step and device; by default what ``hardware`` proposes."""
     real_validation: str | None = None
     """A folder or a ``.csv`` list with columns ``image,label[,contrast]`` of real scans to validate on."""
-    real_validation_labels: dict[int, int] | None = None
-    """Target of each label of those references, where they are not the scheme's labels; 255 leaves voxels out."""
+    real_validation_labels: Any = None
+    """Target of each label of those references, e.g. ``{1: 3, 2: 1, 9: 255}`` (255 leaves voxels out); by default the
+    labels are the scheme's. (A mapping; declared as one, Hydra would refuse its keys as unknown.)"""
 
     def __post_init__(self) -> None:
         if not self.label_maps:
@@ -60,6 +62,7 @@ class DataConfig:
                 )
             for size in self.patch_size:
                 _check_between("data.patch_size", size, 8, 1024)
+        _check_label_targets(self.real_validation_labels)
         try:
             re.compile(self.subject_pattern)
         except re.error as error:
@@ -71,3 +74,11 @@ class DataConfig:
 def _check_between(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         raise checks.ConfigurationError(f"{name}={value:g} is out of bounds; give a number from {low:g} to {high:g}")
+
+
+def _check_label_targets(value: Any) -> None:
+    numbers = [*value, *value.values()] if isinstance(value, dict) else []
+    if value is not None and (not numbers or not all(isinstance(number, int) and number >= 0 for number in numbers)):
+        raise checks.ConfigurationError(
+            f"data.real_validation_labels={value} is no table of labels; give each label its target, e.g. {{1: 3, 2: 1}}"
+        )

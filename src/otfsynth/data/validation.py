@@ -88,7 +88,7 @@ class ValidationCases(Sequence[ValidationCase]):
         path = Path(path).expanduser()
         scans = _listed(path) if path.suffix.lower() == ".csv" else _in_folder(path)
         by_scheme = dict(zip(scheme.generation_labels, scheme.target_labels, strict=True))
-        cases = cls(scans, {0: 0, **targets} if targets is not None else by_scheme)
+        cases = cls(scans, {0: 0, **targets} if targets else by_scheme)
         cases.check(scheme.target_count)
         return cases
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -130,8 +131,12 @@ class Checkpoints(CheckpointCallback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Stop within a validation; the resumed run does it again from its beginning."""
-        self._stop_if_asked(trainer, validating=True)
+        """Stop within a validation; the resumed run does it again from its beginning.
+
+        Ranks validate different numbers of batches and cannot agree here: together they finish the validation.
+        """
+        if trainer.world_size == 1:
+            self._stop_if_asked(trainer, validating=True)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save, and keep a copy where the score is the best so far."""
@@ -177,8 +182,9 @@ class Checkpoints(CheckpointCallback):
             return
         self._validation_unfinished = validating
         trainer.save_checkpoint(self.last_path)
-        logger.warning("stopped at step %d; '%s' continues the run", trainer.global_step, self.last_path)
-        raise TrainingInterrupted(self._stop.received or 15, str(self.last_path))
+        if trainer.is_global_zero:
+            logger.warning("stopped at step %d; '%s' continues the run", trainer.global_step, self.last_path)
+        raise TrainingInterrupted(self._stop.received or signal.SIGTERM, str(self.last_path), trainer.global_rank)
 
 
 def find_resume(resume: str, folder: str | Path) -> Path | None:

@@ -8,6 +8,7 @@ agree with ``DC_and_CE_loss`` (Isensee et al. 2021), and the CPU needs about hal
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +23,8 @@ class DiceCrossEntropyLoss(nn.Module):
     Shape: logits (b, labels, x, y, z), any float type; target uint8 (b, 1, x, y, z) -> scalar float32.
 
     Args:
-        batch_dice: one Dice per label over the whole batch (all ranks) instead of one per label and sample.
+        batch_dice: one Dice per label over the whole batch (of all ranks, while training) instead of one per label and
+            sample.
     """
 
     def __init__(self, batch_dice: bool = False) -> None:
@@ -47,7 +49,9 @@ class DiceCrossEntropyLoss(nn.Module):
             present.append(mask.sum(1, dtype=torch.float32))
         sums = torch.stack([torch.stack(shared, 1), torch.stack(present, 1), predicted])
         if self.batch_dice:
-            sums = _over_ranks(sums.sum(1))
+            sums = sums.sum(1)
+            if self.training and _is_distributed():  # ranks validate different numbers of batches, each for itself
+                sums = _SumOverRanks.apply(sums)
         intersection, reference, prediction = sums
         return (2 * intersection + SMOOTH) / (reference + prediction + SMOOTH)
 
@@ -91,10 +95,21 @@ def downsample_target(target: Tensor, size: Sequence[int]) -> Tensor:
     return F.interpolate(target, size=tuple(size), mode="nearest-exact")
 
 
-def _over_ranks(sums: Tensor) -> Tensor:
-    """Sum over the processes of a distributed run, differentiable."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        from torch.distributed.nn.functional import all_reduce
+class _SumOverRanks(torch.autograd.Function):
+    """Sum over the processes of a distributed run; gradients are summed back, as every rank's loss uses the sum."""
 
-        return all_reduce(sums)
-    return sums
+    @staticmethod
+    def forward(context: Any, values: Tensor) -> Tensor:
+        total = values.clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+
+def _is_distributed() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized()

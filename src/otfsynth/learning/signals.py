@@ -12,10 +12,17 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class TrainingInterrupted(SystemExit):
-    """Raised once the checkpoint is written; the process exits with 128 + signal number (130 SIGINT, 143 SIGTERM)."""
+    """Raised once the checkpoint is written; the process exits with 128 + signal number (130 SIGINT, 143 SIGTERM).
 
-    def __init__(self, signal_number: int, checkpoint: str) -> None:
-        super().__init__(128 + signal_number)
+    Args:
+        signal_number: what came.
+        checkpoint: the file that continues the run.
+        rank: only rank 0 exits so, the others with 0: Lightning kills rank 0 when it sees another one fail, which would
+            cut off loggers that are still writing.
+    """
+
+    def __init__(self, signal_number: int, checkpoint: str, rank: int = 0) -> None:
+        super().__init__(128 + signal_number if rank == 0 else 0)
         self.signal_number = signal_number
         self.checkpoint = checkpoint
 
