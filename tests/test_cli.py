@@ -49,6 +49,7 @@ def test_version(monkeypatch, capsys):
 
 
 def test_arguments_and_exit_code_reach_the_command(monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "otfsynth.doctor", raising=False)  # runpy warns of a module that is loaded already
     assert run_cli(monkeypatch, "doctor", "--no-such-option") == 2
     assert "usage: otfsynth doctor" in capsys.readouterr().err
 

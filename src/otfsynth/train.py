@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,14 @@ from otfsynth.config.command import Job, run_command
 from otfsynth.config.root import TrainConfig
 
 if TYPE_CHECKING:
+    import torch
+
     from otfsynth.data.bank import LabelBank
+    from otfsynth.data.datamodule import SyntheticDataModule
     from otfsynth.labels import LabelScheme
+
+DEFAULT_BATCH = 2
+"""Samples per step where neither the user nor a hardware preset says."""
 
 logger = logging.getLogger(__name__)
 
@@ -28,13 +35,9 @@ def train(config: TrainConfig, job: Job) -> None:
         SystemExit: Ctrl-C or SIGTERM; the checkpoint is written.
     """
     # Late, so that --help and a misspelt override answer at once: torch and Lightning take seconds to import.
-    import torch
-
     from otfsynth.config.priors import resolve_priors
     from otfsynth.config.saving import save_run_record
-    from otfsynth.data.datamodule import SyntheticDataModule
     from otfsynth.data.scheme_choice import resolve_labels
-    from otfsynth.data.validation import ValidationCases
     from otfsynth.labels import LabelScheme
     from otfsynth.learning import SegmentationModule, build_trainer, fit
     from otfsynth.learning.loggers import build_loggers, close_loggers
@@ -47,33 +50,20 @@ def train(config: TrainConfig, job: Job) -> None:
     save_run_record(config, package_versions(), job.folder)
 
     bank = _load_bank(config, scheme)
-    real = config.data.real_validation
-    batch_size = config.data.batch_size or 2
-    plan = plan_network(
-        config.network, scheme.target_count, config.data.patch_size, [config.data.spacing_mm] * 3, batch_size
-    )
-    data = SyntheticDataModule(
-        bank,
-        config.synthesis,
-        plan.patch_size,
-        batch_size,
-        config.seed,
-        validation_fraction=config.data.validation_fraction,
-        validation_samples=config.data.validation_samples,
-        real_validation=ValidationCases.from_path(real, scheme, config.data.real_validation_labels) if real else None,
-        threads=config.hardware.threads,
-        prefetch=1 if torch.cuda.is_available() else 0,  # on a CPU the network needs every core itself
-    )
+    spacing_mm = (config.data.spacing_mm,) * 3
+    batch_size = config.data.batch_size or DEFAULT_BATCH
+    plan = plan_network(config.network, scheme.target_count, config.data.patch_size, spacing_mm, batch_size)
+    data = _data_module(config, bank, plan.patch_size, batch_size)
     module = SegmentationModule(
         plan,
         scheme,
         config.optimizer,
-        config.trainer.batch_dice,
-        dataclasses.asdict(config),
-        config.seed,
-        config.trainer.channels_last,
-        config.trainer.compile,
-        config.trainer.real_validation_every,
+        batch_dice=config.trainer.batch_dice,
+        config=dataclasses.asdict(config),
+        seed=config.seed,
+        channels_last=config.trainer.channels_last,
+        compile_network=config.trainer.compile,
+        real_validation_every=config.trainer.real_validation_every,
     )
     loggers = build_loggers(config.logger, job.folder, job.sweep)
     trainer = build_trainer(config.trainer, loggers, run_dir=job.folder)
@@ -83,7 +73,7 @@ def train(config: TrainConfig, job: Job) -> None:
     finally:
         close_loggers(loggers)
     if trainer.is_global_zero:
-        _report(config, scheme, metrics, job.folder)
+        _report(config, scheme, metrics, job.folder, trainer.strategy.root_device)
 
 
 def _load_bank(config: TrainConfig, scheme: LabelScheme) -> LabelBank:
@@ -97,10 +87,33 @@ def _load_bank(config: TrainConfig, scheme: LabelScheme) -> LabelBank:
         raise LabelMapError(f"{error}{suggestion(scheme, config.data)}") from error
 
 
-def _report(config: TrainConfig, scheme: LabelScheme, metrics: dict[str, float], folder: Path) -> None:
-    """Print the scores and where the results are; segment the embedded scan after a run on the embedded maps."""
+def _data_module(
+    config: TrainConfig, bank: LabelBank, patch_size: Sequence[int], batch_size: int
+) -> SyntheticDataModule:
     import torch
 
+    from otfsynth.data.datamodule import SyntheticDataModule
+    from otfsynth.data.validation import ValidationCases
+
+    scans, targets = config.data.real_validation, config.data.real_validation_labels
+    return SyntheticDataModule(
+        bank,
+        config.synthesis,
+        patch_size,
+        batch_size,
+        config.seed,
+        validation_fraction=config.data.validation_fraction,
+        validation_samples=config.data.validation_samples,
+        real_validation=ValidationCases.from_path(scans, bank.scheme, targets) if scans else None,
+        threads=config.hardware.threads,
+        prefetch=1 if torch.cuda.is_available() else 0,  # on a CPU the network needs every core itself
+    )
+
+
+def _report(
+    config: TrainConfig, scheme: LabelScheme, metrics: dict[str, float], folder: Path, device: torch.device
+) -> None:
+    """Print the scores and where the results are; segment the embedded scan after a run on the embedded maps."""
     from otfsynth.data.embedded import EMBEDDED
     from otfsynth.learning.demonstration import demonstrate
     from otfsynth.learning.precision import choose_precision
@@ -115,8 +128,7 @@ def _report(config: TrainConfig, scheme: LabelScheme, metrics: dict[str, float],
     for picture in sorted((folder / "pictures").glob("samples_*.png")):
         logger.info("%-32s %s", "synthetic samples", picture)
     if config.data.label_maps == EMBEDDED:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        precision = choose_precision(config.trainer.precision, device)
+        precision = choose_precision(config.trainer.precision, device.type)
         dice = demonstrate(checkpoint, scheme, folder / "demonstration", device, precision)
         if dice:
             logger.info("%-32s %s", "MNI152 T1 brain, segmented", folder / "demonstration" / "mni152.png")
