@@ -110,7 +110,7 @@ struct Paint {
         }
     }
 
-    // Mask of the simulated skull-strip and of a background that is exactly zero.
+    // Mask of the simulated skull-strip and of a background that is exactly zero, taken out of the target as well.
     template <class Team>
     OTF_INLINE void cut(const Team& team, i64 row, const i32* offsets, float* column, float* field) const {
         u8* mask_row = mask + row * size_[2];
@@ -135,6 +135,10 @@ struct Paint {
         if (mask_background) {
             for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = mask_row[z] && labels[offsets[z]] != 0;
         }
+        // Nothing can be told where the image is exactly zero: its target is background too.
+        u8* target_row = target + row * n;
+        OTF_VECTOR_LOOP
+        for (i32 z = team.lane; z < n; z += team.lanes) target_row[z] = mask_row[z] ? target_row[z] : 0;
         team.sync();
     }
 

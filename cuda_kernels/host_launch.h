@@ -10,9 +10,14 @@ namespace {
 
 using namespace otfsynth;
 
+// Below this many indices (some tens of microseconds) waking the other threads costs more than they save.
+constexpr i64 WORTH_A_THREAD = 4096;
+
 template <class Operator>
 void for_each_element(const Operator* operators, i64 count, int threads) {
-#pragma omp parallel num_threads(threads)
+    i64 indices = 0;
+    for (i64 o = 0; o < count; ++o) indices += operators[o].size();
+#pragma omp parallel num_threads(threads) if (indices >= WORTH_A_THREAD)
     for (i64 o = 0; o < count; ++o) {
         const Operator op = operators[o];
         const i64 size = op.size();

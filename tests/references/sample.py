@@ -35,4 +35,5 @@ def render(
     scanner = parameters.acquisition
     image = acquire(key, image, scanner.spacing_voxels, scanner.psf_sigma_voxels, scanner.noise_std)
     keep = keep_mask(key, found, lookup(brain_distance, source), parameters.background, parameters.skull_strip)
-    return normalize(np.where(keep, image, 0.0), parameters.normalization), target_table[labels]
+    target = np.where(keep, target_table[labels], 0)
+    return normalize(np.where(keep, image, 0.0), parameters.normalization), target.astype(np.uint8)

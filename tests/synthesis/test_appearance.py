@@ -132,11 +132,15 @@ def test_skull_strip_cuts_at_the_distance(bank: LabelBank, offset: float) -> Non
 
 def test_skull_strip_removes_extracerebral_voxels(bank: LabelBank) -> None:
     strip = SkullStripParameters(0.0, 0.0, 16)
-    image, target = render_one(bank, plain_record(bank, (48, 54, 44), skull_strip=strip))
-    scalp = target == bank.scheme.generation_labels.index(500)
+    record = plain_record(bank, (48, 54, 44), skull_strip=strip)
+    image, target = render_one(bank, record)
+    _, whole_head = render_one(bank, dataclasses.replace(record, skull_strip=None))
+    scalp = whole_head == bank.scheme.generation_labels.index(500)
     assert scalp.sum() > 5000
-    np.testing.assert_array_equal(image[scalp | (target == 0)], 0.0)
-    assert np.mean(image[~scalp & (target > 0)] > 0) > 0.99
+    np.testing.assert_array_equal(image[scalp | (whole_head == 0)], 0.0)
+    assert np.mean(image[~scalp & (whole_head > 0)] > 0) > 0.99
+    # What is cut away is background to the network as well.
+    np.testing.assert_array_equal(target, np.where(image > 0, whole_head, 0))
 
 
 def test_skull_strip_edge_agrees_with_the_oracle(bank: LabelBank) -> None:

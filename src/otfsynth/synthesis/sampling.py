@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 from torch import Tensor
@@ -11,11 +12,11 @@ from otfsynth.config.synthesis import SynthesisConfig
 from otfsynth.labels import LabelScheme
 from otfsynth.synthesis.acquisition import sample_acquisition
 from otfsynth.synthesis.appearance import (
-    class_shares,
     sample_bias_field,
     sample_gamma,
     sample_mixture,
     sample_skull_strip,
+    shares_of_classes,
 )
 from otfsynth.synthesis.geometry import Size, sample_deformation
 from otfsynth.synthesis.parameters import SynthesisParameters
@@ -64,8 +65,10 @@ def sample_parameters(
     label_map = maps[map_index]
     spacing_mm = maps.spacing_mm
     gamma = sample_gamma(config.gamma, key)
-    shares = class_shares(label_map.indices, label_map.foreground, maps.scheme)
-    mixture, background = sample_mixture(config.mixture, config.background, shares, priors, key)
+    shares = partial(shares_of_classes, label_map.indices, label_map.foreground, maps.scheme)
+    mixture, background = sample_mixture(
+        config.mixture, config.background, maps.scheme.class_count, shares, priors, key
+    )
     shape: Sequence[int] = tuple(label_map.indices.shape)
     return SynthesisParameters(
         key=key,
