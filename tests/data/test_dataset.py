@@ -145,6 +145,13 @@ def test_data_module_uses_two_seeds_and_disjoint_maps() -> None:
     assert next(iter(data.val_dataloader()[0])) is validation[0]
 
 
+def test_processes_without_a_validation_sample_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = toy_data()
+    monkeypatch.setattr(data, "_position", lambda: (0, 4, 0))
+    with pytest.raises(ConfigurationError, match=r"validation_samples=3 leaves some of 4 processes.*at least 4, or 0"):
+        data.val_dataloader()
+
+
 def test_restored_position_and_seed() -> None:
     data = toy_data(seed=3)
     data.load_state_dict({"sample_position": 40, "seed": 3})

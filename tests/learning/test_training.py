@@ -141,6 +141,32 @@ def test_a_longer_budget_continues_a_finished_run(tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path / "checkpoints" / "last.ckpt").sample_position == 18
 
 
+def test_finished_run_says_so_and_keeps_its_metrics(
+    uninterrupted: tuple[Losses, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = str(uninterrupted[1] / "checkpoints" / "last.ckpt")
+    metrics = fit(toy_trainer(tmp_path), toy_module(), toy_data(), resume=path)
+    assert metrics["validation/dice"] == uninterrupted[0].validations[-1][1]["validation/dice"]
+    assert "has done 12 steps already; raise trainer.max_steps" in caplog.text
+
+
+def test_run_without_validation_still_saves(tmp_path: Path) -> None:
+    data = toy_data()
+    data.validation_samples = 0
+    metrics = fit(toy_trainer(tmp_path, max_steps=8), toy_module(), data)
+    assert "validation/dice" not in metrics
+    assert load_checkpoint(tmp_path / "checkpoints" / "last.ckpt").step == 8
+    assert not (tmp_path / "checkpoints" / "best.ckpt").exists()
+
+
+def test_checkpoints_between_validations(tmp_path: Path) -> None:
+    losses = Losses(signal_at_step=7)
+    with pytest.raises(TrainingInterrupted):
+        fit(toy_trainer(tmp_path, [losses], checkpoint_every_steps=3), toy_module(), toy_data())
+    assert load_checkpoint(tmp_path / "checkpoints" / "last.ckpt").step == 7
+    assert load_checkpoint(tmp_path / "checkpoints" / "best.ckpt").step == 4
+
+
 def test_best_checkpoint_survives_a_worse_validation(tmp_path: Path) -> None:
     trainer = toy_trainer(tmp_path, max_steps=4)
     fit(trainer, toy_module(), toy_data())

@@ -98,6 +98,12 @@ class SyntheticDataModule(pl.LightningDataModule):
     def val_dataloader(self) -> list[DataLoader[Any]]:
         """Loader 0: the synthetic samples; loader 1, where there are real scans: those."""
         rank, world_size, _ = self._position()
+        real_count = 0 if self.real_validation is None else len(self.real_validation)
+        if 0 < max(self.validation_samples, real_count) < world_size:
+            raise ConfigurationError(
+                f"data.validation_samples={self.validation_samples} leaves some of {world_size} processes without a "
+                f"sample, and they would wait for each other for ever; give at least {world_size}, or 0"
+            )
         synthetic: Any = self.validation_set(rank, world_size)
         loaders: list[DataLoader[Any]] = [DataLoader(synthetic, batch_size=None)]
         if self.real_validation is not None:

@@ -26,13 +26,17 @@ def prefetched(source: Iterator[T], depth: int) -> Iterator[T]:
     """
     items: queue.Queue[tuple[Any, Any]] = queue.Queue(maxsize=depth)
     closed = threading.Event()
-    thread = threading.Thread(target=_produce, args=(source, items, closed), name="prefetch", daemon=True)
+    device = torch.cuda.current_device() if torch.cuda.is_available() and torch.cuda.is_initialized() else None
+    thread = threading.Thread(target=_produce, args=(source, items, closed, device), name="prefetch", daemon=True)
     return _consume(thread, items, closed)
 
 
-def _produce(source: Iterator[Any], items: queue.Queue[tuple[Any, Any]], closed: threading.Event) -> None:
-    stream = torch.cuda.Stream() if torch.cuda.is_available() else None
+def _produce(
+    source: Iterator[Any], items: queue.Queue[tuple[Any, Any]], closed: threading.Event, device: int | None
+) -> None:
     try:
+        # A new thread starts on GPU 0 whichever one its parent uses.
+        stream = torch.cuda.Stream(device) if device is not None else None
         with torch.cuda.stream(stream):
             for item in source:
                 _put(items, (item, None if stream is None else stream.record_event()), closed)

@@ -110,12 +110,14 @@ class Checkpoints(CheckpointCallback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save where it is time to; a validation due at this step saves by itself."""
+        """Save where it is time to; a validation that follows this step saves by itself."""
         step = trainer.global_step
-        if step % int(trainer.val_check_batch or 1) == 0:
+        at_interval = step % int(trainer.val_check_batch or 1) == 0
+        if at_interval and sum(trainer.num_val_batches) > 0:
             return
         self._stop_if_asked(trainer)
-        if step == trainer.max_steps or (self.every_steps is not None and step % self.every_steps == 0):
+        at_own_interval = self.every_steps is not None and step % self.every_steps == 0
+        if at_interval or at_own_interval or step == trainer.max_steps:
             trainer.save_checkpoint(self.last_path)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

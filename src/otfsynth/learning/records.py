@@ -54,6 +54,14 @@ class Records(pl.Callback):
         """Last metrics, written at the end."""
         return self.folder / "metrics.json"
 
+    def state_dict(self) -> dict[str, Any]:
+        """Last values, so that a resumed run shows them before it has new ones."""
+        return {"latest": self.latest}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore :meth:`state_dict`."""
+        self.latest = dict(state_dict["latest"])
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin the file, or cut it at the step that the run resumes from."""
         self._begin = time.perf_counter()

@@ -108,6 +108,10 @@ def fit(
         logger.info("continuing from '%s'", path)
     with _quiet():
         trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True)
+    if data.training_set is None or data.sample_position == data.training_set.start:
+        logger.warning(
+            "nothing was trained: '%s' has done %d steps already; raise trainer.max_steps", path, trainer.max_steps
+        )
     return dict(_callback(trainer, Records).latest)
 
 
