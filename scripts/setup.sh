@@ -32,8 +32,13 @@ cuda_extra() {
     if [ "$version" -ge 13 ]; then echo cuda13; elif [ "$version" -ge 12 ]; then echo cuda12; fi
 }
 
+# Changes whenever what is to be installed does: dependencies, pins, sources of the extension, extras, folder.
+fingerprint() {
+    (cd "$ROOT" && cat pyproject.toml constraints.txt scripts/build_extension.py cuda_kernels/* && echo "$ROOT $*") | cksum
+}
+
 setup_environment() {
-    local python extras cuda
+    local python extras cuda stamp="$VENV/otfsynth-installed"
     if [ ! -x "$VENV_PYTHON" ]; then
         python="$(find_python)" || return 1
         say "virtual environment $VENV, with $("$python" --version)"
@@ -41,10 +46,16 @@ setup_environment() {
     fi
     cuda="$(cuda_extra)"
     extras="$(IFS=,; echo "$*${cuda:+${*:+,}$cuda}")"
+    if [ "$(cat "$stamp" 2>/dev/null)" = "$(fingerprint "$extras")" ] && "$VENV_PYTHON" -c \
+        'from otfsynth.kernels import host; host.variant(); import torch' >/dev/null 2>&1; then
+        say "environment $VENV: up to date"
+        return 0
+    fi
     say "packages (2 GB the first time, a few minutes; pinned by constraints.txt)${cuda:+, GPU: $cuda}"
     (cd "$ROOT" && "$VENV_PYTHON" -m pip install --quiet --disable-pip-version-check \
         -c constraints.txt -e ".${extras:+[$extras]}")
     mend_torchvision
+    fingerprint "$extras" >"$stamp"
 }
 
 # nnU-Net's dependencies pull in torchvision, whose wheel may not fit torch; Lightning then fails to import.
