@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 
@@ -19,6 +20,18 @@ class Task:
 
     def __call__(self, config: TrainConfig, job: Job) -> None:
         self.jobs.append((config, job))
+
+
+@pytest.fixture(autouse=True)
+def _logging_is_restored():
+    """Hydra sets up the root logger for its job, as a process of its own may."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    for handler in root.handlers:
+        if handler not in handlers:
+            handler.close()
+    root.handlers[:], root.level = handlers, level
 
 
 @pytest.fixture

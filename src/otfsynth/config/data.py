@@ -80,5 +80,5 @@ def _check_label_targets(value: Any) -> None:
     numbers = [*value, *value.values()] if isinstance(value, dict) else []
     if value is not None and (not numbers or not all(isinstance(number, int) and number >= 0 for number in numbers)):
         raise checks.ConfigurationError(
-            f"data.real_validation_labels={value} is no table of labels; give each label its target, e.g. {{1: 3, 2: 1}}"
+            f"data.real_validation_labels={value} is no table of labels; give each one its target, e.g. {{1: 3, 2: 1}}"
         )
