@@ -114,10 +114,12 @@ def test_interrupted_and_resumed_equals_uninterrupted(
     tmp_path: Path, uninterrupted: tuple[Losses, Path], step: int, within_validation: bool
 ) -> None:
     whole, whole_folder = uninterrupted
+    before = signal.getsignal(signal.SIGTERM)
     first = Losses(signal_at_step=step, within_validation=within_validation)
     with pytest.raises(TrainingInterrupted) as stopped:
         fit(toy_trainer(tmp_path, [first]), toy_module(), toy_data())
     assert stopped.value.code == 143
+    assert signal.getsignal(signal.SIGTERM) is before
     assert max(first.values) == step
     second = Losses()
     fit(toy_trainer(tmp_path, [second]), toy_module(seed=99), toy_data())

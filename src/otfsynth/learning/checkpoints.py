@@ -82,7 +82,8 @@ class Checkpoints(CheckpointCallback):
         self.every_steps = every_steps
         self.best_score: float | None = None
         self.best_step: int | None = None
-        self._stop = StopRequest()
+        self.stop = StopRequest()
+        """Filled by SIGINT and SIGTERM while training."""
         self._validation_unfinished = False
 
     @property
@@ -103,9 +104,9 @@ class Checkpoints(CheckpointCallback):
         """Restore :meth:`state_dict`."""
         self.best_score, self.best_step = state_dict["best_score"], state_dict["best_step"]
 
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Listen to signals; Lightning's own handlers, set just before, let SIGTERM end with exit code 0."""
-        self._stop.listen()
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take the signals from Lightning, whose SIGTERM handler ends runs with exit code 0 and calls collectives."""
+        self.stop.listen()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -168,16 +169,8 @@ class Checkpoints(CheckpointCallback):
                 "is_last_batch": False,
             }
 
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Stop listening."""
-        self._stop.restore()
-
-    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Stop listening."""
-        self._stop.restore()
-
     def _stop_if_asked(self, trainer: pl.Trainer, validating: bool = False) -> None:
-        asked = self._stop.received is not None
+        asked = self.stop.received is not None
         if trainer.world_size > 1:  # all ranks must leave at the same step
             asked = trainer.strategy.reduce_boolean_decision(asked, all=False)
         if not asked or trainer.state.fn != "fit":
@@ -186,7 +179,7 @@ class Checkpoints(CheckpointCallback):
         trainer.save_checkpoint(self.last_path)
         if trainer.is_global_zero:
             logger.warning("stopped at step %d; '%s' continues the run", trainer.global_step, self.last_path)
-        raise TrainingInterrupted(self._stop.received or signal.SIGTERM, str(self.last_path), trainer.global_rank)
+        raise TrainingInterrupted(self.stop.received or signal.SIGTERM, str(self.last_path), trainer.global_rank)
 
 
 def find_resume(resume: str, folder: str | Path) -> Path | None:

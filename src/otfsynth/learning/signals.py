@@ -35,10 +35,13 @@ class StopRequest:
         self._previous: dict[int, Any] = {}
 
     def listen(self) -> None:
-        """Take over SIGINT and SIGTERM; of no effect outside the main thread, where Python forbids it."""
-        self.received = None
+        """Take over SIGINT and SIGTERM; of no effect outside the main thread, where Python forbids it.
+
+        May be called again to take them back from whoever has installed handlers since.
+        """
         if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._remember) for number in STOPPING}
+            found = {number: signal.signal(number, self._remember) for number in STOPPING}
+            self._previous = self._previous or found
 
     def restore(self) -> None:
         """Give the signals back to whoever had them."""

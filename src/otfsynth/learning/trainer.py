@@ -106,12 +106,15 @@ def fit(
     path = find_resume(resume, checkpoints.folder)
     if path is not None:
         logger.info("continuing from '%s'", path)
-    with _quiet():
-        trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True)
+    checkpoints.stop.listen()
+    try:
+        with _quiet():
+            trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True)
+    finally:
+        checkpoints.stop.restore()
     if data.training_set is None or data.sample_position == data.training_set.start:
-        logger.warning(
-            "nothing was trained: '%s' has done %d steps already; raise trainer.max_steps", path, trainer.max_steps
-        )
+        done = trainer.global_step
+        logger.warning("nothing was trained: '%s' has done %d steps already; raise trainer.max_steps", path, done)
     return dict(_callback(trainer, Records).latest)
 
 
