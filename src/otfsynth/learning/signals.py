@@ -40,7 +40,7 @@ class StopRequest:
         May be called again to take them back from whoever has installed handlers since.
         """
         if threading.current_thread() is threading.main_thread():
-            found = {number: signal.signal(number, self._remember) for number in STOPPING}
+            found: dict[int, Any] = {number: signal.signal(number, self._remember) for number in STOPPING}
             self._previous = self._previous or found
 
     def restore(self) -> None:
