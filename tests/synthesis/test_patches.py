@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 
 from otfsynth.config.checks import ConfigurationError
 from otfsynth.config.synthesis import FlipConfig, PatchConfig
@@ -29,7 +30,7 @@ def test_flipped_foreground_patches_are_centred_too(tissue_bank: LabelBank) -> N
     assert batch.target[:, 0, 4, 4, 4].numpy().min() > 0
 
 
-def test_other_patches_lie_anywhere_inside_the_map(tissue_bank: LabelBank) -> None:
+def test_other_patches_lie_anywhere_around_the_targets(tissue_bank: LabelBank) -> None:
     config = plain_config(patch=PatchConfig(foreground_probability=0.0))
     engine = synthesizer(tissue_bank, (20, 20, 20), config)
     first_voxels = []
@@ -37,14 +38,28 @@ def test_other_patches_lie_anywhere_inside_the_map(tissue_bank: LabelBank) -> No
         record = engine.sample_parameters(index)
         low = np.array(record.deformation.centre_voxels) - 9.5
         np.testing.assert_array_equal(low, np.rint(low))
-        room = np.array(tissue_bank[record.map_index].indices.shape) - 20
-        assert (low >= 0).all()
-        assert (low <= room).all()
-        first_voxels.append(low / room)
+        indices = tissue_bank[record.map_index].indices.numpy()
+        where = np.argwhere(tissue_bank.scheme.target_table[indices] > 0)
+        nearest = np.maximum(where.min(axis=0) - 5, 0)
+        farthest = np.minimum(where.max(axis=0) + 1 + 5, indices.shape) - 20
+        # The engine knows the extent from random voxels of the targets, so it may miss the outermost one.
+        assert (low >= nearest).all()
+        assert (low <= farthest).all()
+        first_voxels.append((low - nearest) / (farthest - nearest))
     drawn = np.array(first_voxels)
-    assert (drawn.min(axis=0) < 0.05).all()
-    assert (drawn.max(axis=0) > 0.95).all()
+    assert (drawn.min(axis=0) < 0.1).all()
+    assert (drawn.max(axis=0) > 0.9).all()
     np.testing.assert_allclose(drawn.mean(axis=0), 0.5, atol=0.07)
+
+
+def test_no_patch_of_a_whole_head_shows_its_neck_alone() -> None:
+    bank = bank_of(np.pad(np.ones((26, 26, 88), np.uint8), 1))
+    brain = torch.tensor([[6, 6, 66], [23, 23, 83]], dtype=torch.int32)  # the rest is no target
+    bank = LabelBank(bank.scheme, 1.0, [dataclasses.replace(bank[0], foreground=(brain,))])
+    engine = synthesizer(bank, (16, 16, 16), plain_config(patch=PatchConfig(foreground_probability=0.0)))
+    starts = [engine.sample_parameters(index).deformation.centre_voxels[2] - 7.5 for index in range(60)]
+    assert min(starts) == 66 - 4
+    assert max(starts) == 83 + 1 + 4 - 16
 
 
 def test_a_patch_larger_than_the_map_holds_the_whole_map(tissue_bank: LabelBank) -> None:

@@ -61,7 +61,10 @@ class PatchConfig:
     """Where the output patch is taken from the head."""
 
     foreground_probability: float = 0.5
-    """Share of patches centred on a random voxel of a random target structure (as nnU-Net oversamples foreground)."""
+    """Share of patches centred on a random voxel of a random target structure (as nnU-Net oversamples foreground).
+
+    The others lie anywhere around the targets, at most a quarter of their length beyond them.
+    """
 
     def __post_init__(self) -> None:
         checks.check_probability("synthesis.patch.foreground_probability", self.foreground_probability)

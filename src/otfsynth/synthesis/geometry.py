@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -96,14 +97,36 @@ def _sample_centre(
         voxels = candidates[stream.integer(len(candidates))]
         voxel = voxels[stream.integer(len(voxels))].numpy()
         return np.asarray(voxel + half - np.array(size) // 2)
-    start = [_start(length, patch, unit) for length, patch, unit in zip(map_shape, size, stream.units(3), strict=True)]
+    first, last = _extent(candidates, map_shape)
+    start = [
+        _start(length, patch, low, high, unit)
+        for length, patch, low, high, unit in zip(map_shape, size, first, last, stream.units(3), strict=True)
+    ]
     return np.asarray(start + half)
 
 
-def _start(map_length: int, patch_length: int, unit: float) -> int:
-    """First voxel of the patch on one axis: anywhere inside the map, or the map centred in a larger patch."""
+def _extent(candidates: Sequence[Tensor], map_shape: Sequence[int]) -> tuple[list[int], list[int]]:
+    """First and last voxel of the targets on each axis; of the whole map where it has none."""
+    if not candidates:
+        return [0, 0, 0], [length - 1 for length in map_shape]
+    lows = torch.stack([voxels.amin(0) for voxels in candidates]).amin(0)
+    highs = torch.stack([voxels.amax(0) for voxels in candidates]).amax(0)
+    return lows.tolist(), highs.tolist()
+
+
+def _start(map_length: int, patch_length: int, low: int, high: int, unit: float) -> int:
+    """First voxel of the patch on one axis: inside the map and near the targets, or the map centred in a larger patch.
+
+    A patch may leave the targets' extent by a quarter of its length: enough to see what lies around them, while a third
+    of the patches of a whole head would otherwise show its neck alone.
+    """
     room = map_length - patch_length
-    return min(int(unit * (room + 1)), room) if room > 0 else math.floor(room / 2)
+    if room <= 0:
+        return math.floor(room / 2)
+    margin = patch_length // 4
+    nearest = min(max(low - margin, 0), room)
+    farthest = min(max(high + 1 + margin - patch_length, nearest), room)
+    return min(nearest + int(unit * (farthest - nearest + 1)), farthest)
 
 
 def _vector(values: NDArray[np.float64]) -> Vector:
