@@ -179,14 +179,12 @@ class Renderer:
 
     def _fold(self, parameters: SynthesisParameters) -> int:
         """Fold the rows' statistics to the volume's; their address."""
-        rows, slices, _ = parameters.size[0], parameters.size[0], parameters.size[2]
-        folded = self.workspace.take("slice_statistics", STATISTICS, (slices,))
-        total = self.workspace.take("statistics", STATISTICS, (1,))
+        slices, rows, _ = parameters.size
         entries = self._row_statistics(parameters).ctypes.data
-        self._launch(
-            "FoldStatistics", entries=entries, folded=folded.ctypes.data, groups=rows, group=parameters.size[1]
-        )
-        self._launch("FoldStatistics", entries=folded.ctypes.data, folded=total.ctypes.data, groups=1, group=rows)
+        folded = self.workspace.take("slice_statistics", STATISTICS, (slices,)).ctypes.data
+        total = self.workspace.take("statistics", STATISTICS, (1,))
+        self._launch("FoldStatistics", entries=entries, folded=folded, groups=slices, group=rows)
+        self._launch("FoldStatistics", entries=folded, folded=total.ctypes.data, groups=1, group=slices)
         return int(total.ctypes.data)
 
     def _acquire(self, parameters: SynthesisParameters, image: NDArray[Any], mask: int) -> None:

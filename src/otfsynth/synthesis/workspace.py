@@ -37,7 +37,3 @@ class Workspace:
     def release(self) -> None:
         """Let go of what :meth:`keep` holds; called when the kernels have run."""
         self._kept.clear()
-
-    @property
-    def memory_bytes(self) -> int:
-        return sum(buffer.size for buffer in self._buffers.values())
