@@ -1,0 +1,1 @@
+"""Reports: tables and pictures as HTML pages that open without a network."""

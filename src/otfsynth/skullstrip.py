@@ -1,0 +1,1 @@
+"""Skull-strip scans."""
