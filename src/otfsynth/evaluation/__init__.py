@@ -1,6 +1,6 @@
-"""Evaluation: how well a segmentation matches its reference."""
+"""Evaluation: how well a segmentation agrees with its reference."""
 
-from otfsynth.evaluation.overlap import confusion_matrix, dice_per_label
+from otfsynth.evaluation.overlap import IGNORED, confusion_matrix, dice_per_label
 from otfsynth.evaluation.result import EvaluationResult, ScoredCase
 
-__all__ = ["EvaluationResult", "ScoredCase", "confusion_matrix", "dice_per_label"]
+__all__ = ["IGNORED", "EvaluationResult", "ScoredCase", "confusion_matrix", "dice_per_label"]
