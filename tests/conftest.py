@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,6 +22,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     missing = {}
     if not shared_data_folder().is_dir():
         missing["shared"] = f"no developers' data at {shared_data_folder()} (set OTFSYNTH_SHARED_DATA)"
+    if shutil.which("chromium") is None:
+        missing["browser"] = "no chromium on the PATH (Debian: apt-get install chromium)"
     if not _has_gpu():
         missing["gpu"] = "no CUDA GPU with CuPy"
     for item in items:
