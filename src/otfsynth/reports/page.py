@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,11 @@ class Link:
 
     text: str
     target: str | Path
+
+    @classmethod
+    def to_card(cls, card: Card) -> Link:
+        """Lead to a card of the same page."""
+        return cls(card.title, "#" + quote(card.anchor))
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,11 @@ class Card:
     picture: Picture | None = None
     badges: tuple[str, ...] = ()
     text: str = ""
+
+    @property
+    def anchor(self) -> str:
+        """Its ``id`` on the page."""
+        return "case-" + "-".join(self.title.split())
 
 
 @dataclass(frozen=True)
