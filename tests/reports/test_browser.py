@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from otfsynth.reports import write_page
+from otfsynth.reports.rendering import DASH
 from tests.reports.pages import full_page
 
 pytestmark = pytest.mark.browser
@@ -29,7 +30,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser: Any, tmp_path: Path) -> Iterator[Any]:
-    """The page of :func:`full_page`; complaints of the console and requests are in its ``complaints``, ``requested``."""
+    """The page of :func:`full_page`; what went wrong is in its ``complaints``."""
     page = browser.new_page(viewport={"width": 1200, "height": 800})
     page.complaints, page.requested = [], []
     page.on("console", lambda message: page.complaints.append(message.text))
@@ -57,13 +58,13 @@ def test_it_loads_from_a_file_without_complaints_or_a_network(page: Any) -> None
 
 def test_numbers_sort_as_numbers_with_dashes_last(page: Any) -> None:
     head = page.get_by_role("columnheader", name="HD95")
-    assert column(page, 2) == ["10.00", "–", "9.00", "∞"]
+    assert column(page, 2) == ["10.00", DASH, "9.00", "∞"]
     head.get_by_role("button").click()
     assert head.get_attribute("aria-sort") == "ascending"
-    assert column(page, 2) == ["9.00", "10.00", "∞", "–"]
+    assert column(page, 2) == ["9.00", "10.00", "∞", DASH]
     head.get_by_role("button").click()
     assert head.get_attribute("aria-sort") == "descending"
-    assert column(page, 2) == ["∞", "10.00", "9.00", "–"]
+    assert column(page, 2) == ["∞", "10.00", "9.00", DASH]
 
 
 def test_the_keyboard_sorts_too_and_one_column_at_a_time(page: Any) -> None:
