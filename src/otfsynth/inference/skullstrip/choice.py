@@ -1,0 +1,87 @@
+"""From the name of a method to a skull-stripper that is ready to work, or to one message that says what it lacks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from otfsynth.config.checks import check_choice
+from otfsynth.config.skullstrip import METHODS, StrippingConfig
+from otfsynth.inference.skullstrip.decision import has_skull, stripped_mask
+from otfsynth.inference.skullstrip.deepbet import DeepBetStripper
+from otfsynth.inference.skullstrip.mask_folder import MaskFolderStripper
+from otfsynth.inference.skullstrip.stripper import SkullStripError, Stripper
+from otfsynth.volumes import Volume
+
+
+@dataclass(frozen=True)
+class Brain:
+    """The brain of a scan.
+
+    Args:
+        mask: bool (x, y, z) on the scan's grid.
+        method: the stripper that found it, or ``none`` where the scan was stripped already.
+        reason: one sentence.
+    """
+
+    mask: np.ndarray
+    method: str
+    reason: str
+
+
+class KeepEverything:
+    """``method=none``: every voxel counts."""
+
+    name = "none"
+    reason = "no skull-stripping"
+
+    def mask(self, volume: Volume, path: Path | None, case: str = "") -> np.ndarray:
+        """All voxels, see :class:`Stripper`."""
+        return np.ones(volume.data.shape, bool)
+
+
+def choose_stripper(method: str, config: StrippingConfig) -> Stripper:
+    """A stripper whose weights, folder or program are there.
+
+    Args:
+        method: one of :data:`otfsynth.config.skullstrip.METHODS`.
+        config: what the strippers need to know.
+
+    Raises:
+        ConfigurationError: unknown method.
+        SkullStripError: what the method needs is missing; says where to get it.
+    """
+    check_choice("method", method, METHODS)
+    if method == "none":
+        return KeepEverything()
+    if method == "mask":
+        return MaskFolderStripper(config.mask_folder)
+    if method in ("deepbet", "auto"):
+        return DeepBetStripper(config.device)
+    raise SkullStripError(f"method={method} is not built yet")
+
+
+def find_brain(volume: Volume, method: str, stripper: Stripper, path: Path | None = None, case: str = "") -> Brain:
+    """The brain of a scan; with ``method=auto`` a scan that is stripped already is left as it is.
+
+    Args:
+        volume: the scan.
+        method: as given to :func:`choose_stripper`, which made ``stripper``.
+        stripper: finds the brain.
+        path: the scan's file, where it has one.
+        case: its name.
+
+    Raises:
+        SkullStripError: no brain was found; names the scan.
+    """
+    if method == "auto":
+        decision = has_skull(volume.data, volume.affine)
+        if not decision.needed:
+            mask = stripped_mask(volume.data)
+            if not mask.any():
+                raise SkullStripError(f"'{case or volume.name}' is empty or constant: there is no brain in it")
+            return Brain(mask, "none", decision.reason)
+        return Brain(stripper.mask(volume, path, case), stripper.name, decision.reason)
+    return Brain(stripper.mask(volume, path, case), stripper.name, stripper.reason)
