@@ -61,9 +61,7 @@ def run_cases(
         TimeRemainingColumn(elapsed_when_finished=False),
     )
     hidden = not (show_progress and console.is_terminal)
-    with Progress(
-        *columns, console=console, transient=True, disable=not watched, speed_estimate_period=600
-    ) as progress:
+    with Progress(*columns, console=console, transient=True, disable=hidden, speed_estimate_period=600) as progress:
         task = progress.add_task(description, total=len(scans), case="")
         for scan in scans:
             progress.update(task, case=scan.case)
