@@ -18,11 +18,8 @@ from otfsynth.config.preview import PreviewConfig
 
 if TYPE_CHECKING:
     from otfsynth.synthesis import SynthesisParameters, Synthesizer
-    from otfsynth.synthesis.sampling import LabelMapLike
     from otfsynth.volumes.figures import Panel
 
-HEAD_MM = (176.0, 208.0, 176.0)
-"""Field of view of whole-head samples, (x, y, z): a large brain with some of its skull."""
 PLANES = ("sagittal", "coronal", "axial")
 
 logger = logging.getLogger(__name__)
@@ -38,6 +35,7 @@ def preview(config: PreviewConfig, job: Job) -> None:
     from otfsynth.config.priors import resolve_priors
     from otfsynth.data.bank import LabelBank
     from otfsynth.data.scheme_choice import resolve_labels
+    from otfsynth.data.whole_heads import whole_head_size
     from otfsynth.labels import LabelScheme
     from otfsynth.synthesis import Synthesizer
     from otfsynth.volumes.figures import draw_panels
@@ -45,7 +43,7 @@ def preview(config: PreviewConfig, job: Job) -> None:
     scheme = LabelScheme.from_config(resolve_labels(config.labels, config.data))
     config = dataclasses.replace(config, synthesis=resolve_priors(config.synthesis, scheme.name))
     bank = LabelBank.from_config(config.data, scheme, show_progress=config.trainer.progress)
-    size = config.data.patch_size or [round(extent / config.data.spacing_mm) for extent in HEAD_MM]
+    size = config.data.patch_size or whole_head_size(config.data.spacing_mm)
     synthesizer = Synthesizer(config.synthesis, bank, size, config.seed, config.hardware.threads)
     records = _draw_records(config, synthesizer)
     panels = _panels(synthesizer, records)
@@ -125,21 +123,9 @@ def _draw_records(config: PreviewConfig, synthesizer: Synthesizer) -> list[Synth
     """Records from the file that ``parameters`` names, or the first ``n`` of the stream."""
     if config.parameters is not None:
         return read_records(Path(config.parameters).expanduser())
-    records = [synthesizer.sample_parameters(config.index + position) for position in range(config.n)]
-    if config.data.patch_size is None:
-        records = [_with_brain_centred(record, synthesizer.bank[record.map_index]) for record in records]
-    return records
+    from otfsynth.data.whole_heads import draw_record
 
-
-def _with_brain_centred(record: SynthesisParameters, label_map: LabelMapLike) -> SynthesisParameters:
-    """The same sample with the middle of the map's targets in the middle of the picture."""
-    import torch
-
-    voxels = torch.cat(label_map.foreground).double()
-    if not len(voxels):
-        return record
-    x, y, z = ((voxels.amin(0) + voxels.amax(0)) / 2).tolist()
-    return dataclasses.replace(record, deformation=dataclasses.replace(record.deformation, centre_voxels=(x, y, z)))
+    return [draw_record(synthesizer, config.index + position, config.data.patch_size) for position in range(config.n)]
 
 
 def _panels(synthesizer: Synthesizer, records: list[SynthesisParameters]) -> list[Panel]:

@@ -1,0 +1,73 @@
+"""Write synthetic volumes to disk for nnU-Net: ``python -m otfsynth.freeze +experiment=lab2im n=500 output=DIR``.
+
+On-the-fly training does without; frozen volumes serve comparisons, other programs and the study of image quality. Each
+volume has its record beside it. An interrupted run, started again, writes only what is missing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from pathlib import Path
+
+from otfsynth.config.checks import ConfigurationError
+from otfsynth.config.command import Job, run_command
+from otfsynth.config.freeze import FreezeConfig
+
+logger = logging.getLogger(__name__)
+
+
+def freeze(config: FreezeConfig, job: Job) -> None:
+    """Write the samples ``index`` to ``index + n - 1`` of the stream.
+
+    Raises:
+        InputError: something that the user gave can't be used, or the disk is full; finished volumes stay.
+    """
+    # Late, so that --help and a misspelt override answer at once: torch takes a second to import.
+    from rich.progress import track
+
+    from otfsynth.config.priors import resolve_priors
+    from otfsynth.data.bank import LabelBank
+    from otfsynth.data.frozen import FrozenCase, write_dataset_json
+    from otfsynth.data.scheme_choice import resolve_labels
+    from otfsynth.data.whole_heads import draw_record, whole_head_size
+    from otfsynth.labels import LabelScheme
+    from otfsynth.synthesis import Synthesizer
+
+    folder = job.folder / Path(config.output).expanduser()
+    scheme = LabelScheme.from_config(resolve_labels(config.labels, config.data))
+    config = dataclasses.replace(config, synthesis=resolve_priors(config.synthesis, scheme.name))
+    bank = LabelBank.from_config(config.data, scheme, show_progress=config.trainer.progress)
+    size = config.data.patch_size or whole_head_size(config.data.spacing_mm)
+    synthesizer = Synthesizer(config.synthesis, bank, size, config.seed, config.hardware.threads)
+    _check_same_prefix(folder, config.prefix)
+    planned = {
+        FrozenCase(folder, f"{config.prefix}_{index:06d}"): draw_record(synthesizer, index, config.data.patch_size)
+        for index in range(config.index, config.index + config.n)
+    }
+    for case, record in planned.items():
+        case.check_same_settings(record)
+
+    kept = 0
+    for case in track(planned, "writing volumes", disable=not config.trainer.progress):
+        if case.is_complete():
+            kept += 1
+        else:
+            case.write(synthesizer.render([planned[case]]))
+    count = len(list((folder / "labelsTr").glob("*.nii.gz")))
+    description = f"otfsynth, {config.experiment_name}, seed {config.seed}, {len(bank)} label map(s)"
+    write_dataset_json(folder, scheme, count, description)
+    logger.info("%-16s %s (%d written, %d were there)", "frozen volumes", folder, config.n - kept, kept)
+
+
+def _check_same_prefix(folder: Path, prefix: str) -> None:
+    """Two runs into one folder would make a dataset of two experiments, unnoticed."""
+    foreign = [path.name for path in (folder / "labelsTr").glob("*") if not path.name.startswith(f"{prefix}_")]
+    if foreign:
+        raise ConfigurationError(
+            f"output={folder} holds other cases, such as '{sorted(foreign)[0]}'; give another folder, or their prefix"
+        )
+
+
+if __name__ == "__main__":
+    run_command("freeze", FreezeConfig, freeze)
