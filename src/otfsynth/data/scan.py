@@ -16,7 +16,7 @@ class Scan:
         subject: e.g. ``OAS30001``, without ``sub-``; empty where the name says nothing.
         session: e.g. ``d0129``, without ``ses-``; empty where the name says nothing.
         contrast: BIDS suffix such as ``T1w``, ``T2w``, ``FLAIR``; empty where the name says nothing.
-        entities: BIDS entities in the order of the name, e.g. ``(("sub", "01"), ("run", "02"))``; empty for other names.
+        entities: BIDS entities in the order of the name, e.g. ``(("sub", "01"), ("run", "02"))``; else empty.
         folder: folder below the root of the list, mirrored by outputs in BIDS derivatives; ``Path()`` for flat outputs.
     """
 

@@ -12,6 +12,7 @@ from typing import overload
 import numpy as np
 
 from otfsynth.config.checks import InputError
+from otfsynth.data.scan_names import describe
 from otfsynth.labels import LabelScheme
 from otfsynth.volumes import Grid, VolumeError, is_volume_name, read_volume, resample_to_grid, volume_stem
 
@@ -19,7 +20,6 @@ IGNORED = 255
 """Target of labels that count neither for nor against a prediction."""
 IMAGE_FOLDERS = ("images", "imagesTr", "imagesTs")
 LABEL_FOLDERS = ("labels", "labelsTr", "labelsTs")
-CONTRASTS = r"(?:^|[_-])(T1w|T2w|FLAIR|PDw|PD|T2star|T1Gd|T1|T2|CT)(?:[_-]|$)"
 
 
 class ValidationListError(InputError):
@@ -168,7 +168,7 @@ def _listed(path: Path) -> list[ValidationScan]:
     scans = []
     for row in rows:
         image, label = (path.parent / Path((row[column] or "").strip()).expanduser() for column in ("image", "label"))
-        scans.append(ValidationScan(image, label, (row.get("contrast") or "").strip() or _contrast(image)))
+        scans.append(ValidationScan(image, label, (row.get("contrast") or "").strip() or describe(image).contrast))
     if not scans:
         raise ValidationListError(f"'{path}' lists no scan; add one per line below image,label")
     return scans
@@ -189,12 +189,7 @@ def _in_folder(folder: Path) -> list[ValidationScan]:
         if reference is None:
             lonely.append(f"'{image}' has no file of its name in '{labels}'")
         else:
-            scans.append(ValidationScan(image, reference, _contrast(image)))
+            scans.append(ValidationScan(image, reference, describe(image).contrast))
     if lonely or not scans:
         raise ValidationListError("\n".join(lonely) or f"'{images}' holds no NIfTI or MGZ file")
     return scans
-
-
-def _contrast(image: Path) -> str:
-    match = re.search(CONTRASTS, volume_stem(image))
-    return match.group(1) if match else ""
