@@ -114,10 +114,20 @@ def _listed(path: Path) -> Found:
         double = next(case for case in cases if cases.count(case) > 1)
         problems.append(f"  case '{double}' is named {cases.count(double)} times; outputs would overwrite each other")
     if problems:
-        raise ScanListError(
-            f"'{path}' has {len(problems)} line(s) that can't be used; mend them:\n" + "\n".join(problems)
-        )
+        listing = "\n".join(problems)
+        raise ScanListError(f"'{path}' has {len(problems)} line(s) that can't be used; mend them:\n{listing}")
     return found
+
+
+def _with_given(scan: Scan, row: Mapping[str, str]) -> Scan:
+    """What the list says wins over what the name says."""
+    return replace(
+        scan,
+        case=row.get("case") or scan.case,
+        subject=row.get("subject") or scan.subject,
+        session=row.get("session") or scan.session,
+        contrast=row.get("contrast") or scan.contrast,
+    )
 
 
 def _text_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
