@@ -9,8 +9,10 @@ import numpy as np
 
 from otfsynth.config.checks import check_choice
 from otfsynth.config.skullstrip import METHODS, StrippingConfig
+from otfsynth.inference.skullstrip.command import CommandStripper
 from otfsynth.inference.skullstrip.decision import has_skull, stripped_mask
 from otfsynth.inference.skullstrip.deepbet import DeepBetStripper
+from otfsynth.inference.skullstrip.hd_bet import HdBetStripper, missing_files
 from otfsynth.inference.skullstrip.mask_folder import MaskFolderStripper
 from otfsynth.inference.skullstrip.stripper import SkullStripError, Stripper
 from otfsynth.volumes import Volume
@@ -58,9 +60,21 @@ def choose_stripper(method: str, config: StrippingConfig) -> Stripper:
         return KeepEverything()
     if method == "mask":
         return MaskFolderStripper(config.mask_folder)
-    if method in ("deepbet", "auto"):
+    if method == "command":
+        return CommandStripper(config.command, config.timeout_s)
+    if method == "deepbet":
         return DeepBetStripper(config.device)
-    raise SkullStripError(f"method={method} is not built yet")
+    if method == "hd-bet":
+        return HdBetStripper(config.hd_bet_weights, config.device, config.hd_bet_tta)
+    return _best(config)
+
+
+def _best(config: StrippingConfig) -> Stripper:
+    missing = missing_files(config.hd_bet_weights)
+    if not missing:
+        reason = f"HD-BET, since its weights are in '{config.hd_bet_weights}'"
+        return HdBetStripper(config.hd_bet_weights, config.device, config.hd_bet_tta, reason)
+    return DeepBetStripper(config.device, f"deepbet, since HD-BET's weights are not in '{config.hd_bet_weights}'")
 
 
 def find_brain(volume: Volume, method: str, stripper: Stripper, path: Path | None = None, case: str = "") -> Brain:
