@@ -76,7 +76,7 @@ def only_near(
     near = np.zeros(reference.shape, bool)
     if present.any():
         margin = [int(np.ceil(reach_mm / size)) for size in spacing_mm]
-        (box,) = ndimage.find_objects(present)
+        (box,) = ndimage.find_objects(present.astype(np.uint8))
         reach = tuple(
             slice(max(extent.start - more, 0), extent.stop + more) for extent, more in zip(box, margin, strict=True)
         )
