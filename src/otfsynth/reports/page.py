@@ -37,6 +37,14 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Cell:
+    """Text of a table's cell that is sorted by ``value``, such as an interval by its middle or ``< 0.001``."""
+
+    text: str
+    value: float | None
+
+
+@dataclass(frozen=True)
 class Column:
     """Head of a table's column.
 
@@ -57,8 +65,8 @@ class Table:
 
     Args:
         columns: heads.
-        rows: as many values a row as there are columns: text, :class:`Link` or number; NaN and ``None`` are shown as an
-            en dash and sorted last.
+        rows: as many values a row as there are columns: text, number, :class:`Link` or :class:`Cell`; NaN and ``None``
+            are shown as an en dash and sorted last.
         caption: shown above.
         notes: shown below.
     """

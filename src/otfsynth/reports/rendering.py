@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from otfsynth.reports.page import Column, Link, Page, Picture
+from otfsynth.reports.page import Cell, Column, Link, Page, Picture
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -68,7 +68,7 @@ def size(picture: Picture) -> tuple[int, int] | None:
 
 def shown(value: object, column: Column) -> str:
     """Text of a cell."""
-    if isinstance(value, Link):
+    if isinstance(value, Link | Cell):
         return value.text
     if value is None or value == "":
         return DASH
@@ -85,6 +85,8 @@ def shown(value: object, column: Column) -> str:
 
 def sort_key(value: object, column: Column) -> str:
     """What the script sorts by: a number for JavaScript, or nothing for values that come last."""
+    if isinstance(value, Cell):
+        value = value.value
     if value is None or column.decimals is None or isinstance(value, str | Link):
         return ""
     number = float(value)  # type: ignore[arg-type]
