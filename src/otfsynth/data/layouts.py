@@ -1,9 +1,7 @@
 """Layouts of data sets: which one a folder has, and the scans in it.
 
 ``folder``: any images, searched below. ``bids``: the ``anat`` folders of a BIDS data set; ``derivatives`` and
-``sourcedata`` are left out. ``oasis3``: sessions as OASIS-3's download scripts write them
-(``OAS30001_MR_d0129/anat2/[NIFTI/]sub-OAS30001_ses-d0129_run-01_T1w.nii.gz``), as XNAT itself does
-(``OAS30001_MR_d0129/scans/anat2-T1w/resources/NIFTI/files/*.nii.gz``), or in BIDS.
+``sourcedata`` are left out. ``oasis3``: see :mod:`otfsynth.data.oasis3`.
 """
 
 from __future__ import annotations
@@ -18,16 +16,13 @@ from otfsynth.data.scan import Scan
 from otfsynth.data.scan_names import (
     STRUCTURAL,
     describe,
-    is_visible_volume,
     reason_to_leave_out,
     session_folder,
     split_bids_name,
 )
-from otfsynth.volumes import volume_stem
+from otfsynth.volumes import is_volume_name, volume_stem
 
 LEFT_OUT_FOLDERS = frozenset({"derivatives", "sourcedata"})
-FREESURFER_PARTS = frozenset({"surf", "label", "stats", "touch", "scripts", "bem", "tmp", "trash", "src"})
-"""Folders beside ``mri`` in FreeSurfer's output: nothing in them is a volume to look for."""
 LOOKED_AT = 50
 """Entries of a folder that decide about its layout."""
 
@@ -38,6 +33,41 @@ class Found:
 
     scans: list[Scan] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+
+    def without_doubles(self) -> Found:
+        """One of the scans that have the same BIDS name, such as ``T1w.nii`` beside ``T1w.nii.gz``, is kept."""
+        kept: dict[str, Scan] = {}
+        for scan in self.scans:
+            first = kept.setdefault(scan.case, scan)
+            if first is not scan:
+                self.skipped.append(f"'{scan.path}' is left out: '{first.path}' has the same name")
+        return Found(list(kept.values()), self.skipped)
+
+    def walk(self, root: Path, enter: Callable[[Path, list[str]], list[str]]) -> Iterator[tuple[Path, list[str]]]:
+        """Folders below ``root``, itself included, each with the sorted names of its volumes.
+
+        No file is opened. Links are followed, but no folder is entered twice; one that can't be read is noted in
+        ``skipped``.
+
+        Args:
+            root: where to begin.
+            enter: gets a folder and the sorted names of its children; returns those to enter.
+        """
+        seen: set[tuple[int, int]] = set()
+        waiting = [root]
+        while waiting:
+            folder = waiting.pop()
+            try:
+                status = folder.stat()
+                if (status.st_dev, status.st_ino) in seen:
+                    continue
+                seen.add((status.st_dev, status.st_ino))
+                children, volumes = _entries(folder)
+            except OSError as error:
+                self.skipped.append(f"'{folder}' is left out: it can't be read ({error.strerror})")
+                continue
+            yield folder, volumes
+            waiting += [folder / name for name in reversed(enter(folder, children))]
 
 
 def recognise(root: Path) -> str:
@@ -56,7 +86,7 @@ def recognise(root: Path) -> str:
 def scans_of_folder(root: Path) -> Found:
     """Every image below a folder whose name does not say that it is a label map or a mask."""
     found = Found()
-    for folder, names in walk(root):
+    for folder, names in found.walk(root, lambda folder, children: children):
         for path in (folder / name for name in names):
             reason = reason_to_leave_out(path, root)
             if reason is None:
@@ -73,29 +103,13 @@ def scans_of_bids(root: Path) -> Found:
     def enter(folder: Path, children: list[str]) -> list[str]:
         if "anat" in children:
             return ["anat"]
-        return _raw(found, folder, children)
+        return raw_children(found, folder, children)
 
-    for folder, names in walk(root, enter):
+    for folder, names in found.walk(root, enter):
         if folder.name == "anat":
             for name in names:
                 add_structural(found, folder / name)
-    return found
-
-
-def scans_of_oasis3(root: Path) -> Found:
-    """The structural scans of every session of OASIS-3 below a folder."""
-    found = Found()
-
-    def enter(folder: Path, children: list[str]) -> list[str]:
-        if "mri" in children and FREESURFER_PARTS & set(children):
-            found.skipped.append(f"'{folder / 'mri'}' is left out: it is FreeSurfer's output")
-            return [name for name in children if name not in FREESURFER_PARTS | {"mri"}]
-        return _raw(found, folder, children)
-
-    for folder, names in walk(root, enter):
-        for name in names:
-            add_structural(found, folder / name)
-    return found
+    return found.without_doubles()
 
 
 def add_structural(found: Found, path: Path) -> None:
@@ -110,43 +124,17 @@ def add_structural(found: Found, path: Path) -> None:
         kind = f"'{suffix}'" if suffix else "a name without contrast"
         found.skipped.append(f"'{path}' is left out: {kind} is no structural scan of BIDS ({', '.join(STRUCTURAL)})")
         return
+    reason = None if entities else reason_to_leave_out(path, path.parent)
+    if reason is not None:
+        found.skipped.append(f"'{path}' is left out: {reason}")
+        return
     if not entities:
         scan = _with_bids_name(scan, _scan_folder(path))
     folder = Path(f"sub-{scan.subject}", *([f"ses-{scan.session}"] if scan.session else []), "anat")
     found.scans.append(replace(scan, folder=folder))
 
 
-def walk(
-    root: Path, enter: Callable[[Path, list[str]], list[str]] = lambda folder, children: children
-) -> Iterator[tuple[Path, list[str]]]:
-    """Folders below ``root``, itself included, each with the sorted names of its volumes; links are followed once.
-
-    Args:
-        root: where to begin.
-        enter: gets a folder and the sorted names of its children; returns those to enter.
-    """
-    seen: set[tuple[int, int]] = set()
-    waiting = [root]
-    while waiting:
-        folder = waiting.pop()
-        status = folder.stat()
-        if (status.st_dev, status.st_ino) in seen:
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        children, files = [], []
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir():
-                    children.append(entry.name)
-                elif is_visible_volume(entry.name) and entry.is_file():
-                    files.append(entry.name)
-        yield folder, sorted(files)
-        waiting += [folder / name for name in reversed(enter(folder, sorted(children)))]
-
-
-def _raw(found: Found, folder: Path, children: list[str]) -> list[str]:
+def raw_children(found: Found, folder: Path, children: list[str]) -> list[str]:
     """The children without those of derived data, which are noted in ``found.skipped``."""
     derived = [name for name in children if name in LEFT_OUT_FOLDERS]
     found.skipped += [f"'{folder / name}' is left out: it holds no raw data" for name in derived]
@@ -171,13 +159,25 @@ def _scan_folder(path: Path) -> str:
     return ""
 
 
+def _entries(folder: Path) -> tuple[list[str], list[str]]:
+    """Sorted names of the folders and of the volumes in a folder, hidden ones left out."""
+    children, volumes = [], []
+    with os.scandir(folder) as entries:  # tells folders from files without a call for each, which network disks feel
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                children.append(entry.name)
+            elif is_volume_name(entry.name) and entry.is_file():
+                volumes.append(entry.name)
+    return sorted(children), sorted(volumes)
+
+
 def _children(folder: Path) -> list[Path]:
     try:
-        with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
-    except PermissionError:
+        return [folder / name for name in _entries(folder)[0][:LOOKED_AT]]
+    except OSError:
         return []
-    return [folder / name for name in names[:LOOKED_AT]]
 
 
 def _holds_sessions(folder: Path) -> bool:

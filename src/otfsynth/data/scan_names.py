@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from otfsynth.data.scan import Scan
-from otfsynth.volumes import is_volume_name, volume_stem
+from otfsynth.volumes import volume_stem
 
 STRUCTURAL = ("T1w", "T2w", "FLAIR", "PDw", "PD", "T2star", "T2starw", "UNIT1", "inplaneT1", "inplaneT2")
 """BIDS suffixes of scans that show a whole brain; angiograms, susceptibility images and quantitative maps do not."""
@@ -115,11 +115,6 @@ def reason_to_leave_out(path: Path, root: Path) -> str | None:
         return f"'{found}' in its name says that it is no scan"
     folder = next((part for part in path.relative_to(root).parts[:-1] if part in LABEL_FOLDERS), None)
     return f"it is in a folder '{folder}'" if folder else None
-
-
-def is_visible_volume(name: str) -> bool:
-    """Whether a file name ends like a volume and is no hidden file."""
-    return is_volume_name(name) and not name.startswith(".")
 
 
 def _from_folders(folder: Path) -> tuple[str, str]:

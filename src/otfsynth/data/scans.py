@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from otfsynth.config.checks import InputError, check_choice
-from otfsynth.data.layouts import Found, recognise, scans_of_bids, scans_of_folder, scans_of_oasis3
+from otfsynth.config.checks import check_choice
+from otfsynth.data.layouts import Found, recognise, scans_of_bids, scans_of_folder
+from otfsynth.data.oasis3 import scans_of_oasis3
 from otfsynth.data.scan import Scan
+from otfsynth.data.scan_lists import LIST_SUFFIXES, ScanListError, listed_scans
 from otfsynth.data.scan_names import describe
 from otfsynth.volumes import is_volume_name, volume_stem
 
-__all__ = ["LAYOUTS", "ScanList", "ScanListError", "describe", "find_scans"]
+__all__ = ["LAYOUTS", "Scan", "ScanList", "ScanListError", "describe", "find_scans"]
 
 LAYOUTS = ("auto", "scan", "folder", "list", "bids", "oasis3")
-IMAGE_COLUMNS = ("image", "path", "scan")
-LIST_SUFFIXES = (".txt", ".csv")
 SHOWN = 5
 """Files named in a message about none found."""
-
-
-class ScanListError(InputError):
-    """No scans are where they were looked for, or a list names files that are not there; all in one message."""
 
 
 @dataclass(frozen=True)
@@ -67,15 +62,13 @@ def find_scans(input: str, layout: str = "auto") -> ScanList:
         if not path.is_file():
             raise ScanListError(f"'{path}' is a folder, which layout={layout} can't read; use layout=folder or auto")
         root = path.parent
-        found = Found([describe(path)]) if layout == "scan" else _listed(path)
+        found = Found([describe(path)]) if layout == "scan" else listed_scans(path)
     else:
         if not path.is_dir():
             raise ScanListError(f"'{path}' is a file, which layout={layout} can't read; use layout=auto")
         root = path
         finders = {"folder": scans_of_folder, "bids": scans_of_bids, "oasis3": scans_of_oasis3}
         found = finders[layout](path)
-        if layout != "folder":
-            found = _without_doubles(found)
     if not found.scans:
         raise ScanListError(_nothing_found(path, layout, found.skipped))
     return ScanList(tuple(_with_unique_cases(found.scans)), layout, root, tuple(found.skipped))
@@ -89,79 +82,6 @@ def _layout_of(path: Path) -> str:
     if path.suffix.lower() in LIST_SUFFIXES:
         return "list"
     raise ScanListError(f"'{path}' is neither a NIfTI or MGZ scan nor a .txt or .csv list of scans; check the name")
-
-
-def _listed(path: Path) -> Found:
-    """Scans of a list, whatever their names: the user chose them."""
-    rows = _csv_rows(path) if path.suffix.lower() == ".csv" else _text_rows(path)
-    found, problems = Found(), []
-    first_line: dict[Path, int] = {}
-    for line, row in rows:
-        file = path.parent / Path(row["image"]).expanduser()
-        if not file.is_file():
-            problems.append(f"  line {line}: '{file}' does not exist")
-        elif not is_volume_name(file):
-            problems.append(f"  line {line}: '{file}' is neither NIfTI nor MGZ")
-        elif set(row.get("case", "")) & set("/\\"):
-            problems.append(f"  line {line}: case '{row['case']}' holds a slash; output files are named after it")
-        elif file in first_line:
-            found.skipped.append(f"'{file}' is left out: line {line} of '{path}' repeats line {first_line[file]}")
-        else:
-            first_line[file] = line
-            found.scans.append(_with_given(describe(file), row))
-    cases = [row["case"] for _, row in rows if row.get("case")]
-    if len(set(cases)) < len(cases):
-        double = next(case for case in cases if cases.count(case) > 1)
-        problems.append(f"  case '{double}' is named {cases.count(double)} times; outputs would overwrite each other")
-    if problems:
-        listing = "\n".join(problems)
-        raise ScanListError(f"'{path}' has {len(problems)} line(s) that can't be used; mend them:\n{listing}")
-    return found
-
-
-def _with_given(scan: Scan, row: Mapping[str, str]) -> Scan:
-    """What the list says wins over what the name says."""
-    return replace(
-        scan,
-        case=row.get("case") or scan.case,
-        subject=row.get("subject") or scan.subject,
-        session=row.get("session") or scan.session,
-        contrast=row.get("contrast") or scan.contrast,
-    )
-
-
-def _text_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
-    stripped = [(number, line.strip()) for number, line in enumerate(lines, 1)]
-    return [(number, {"image": line}) for number, line in stripped if line and not line.startswith("#")]
-
-
-def _csv_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        column = next((name for name in IMAGE_COLUMNS if name in (reader.fieldnames or [])), None)
-        if column is None:
-            wanted = ", ".join(IMAGE_COLUMNS)
-            raise ScanListError(
-                f"'{path}' has the columns {reader.fieldnames}; its first line must name one of {wanted}"
-            )
-        rows = []
-        for row in reader:
-            cells = {name: (value or "").strip() for name, value in row.items() if isinstance(value, str)}
-            if cells.get(column):
-                rows.append((reader.line_num, {**cells, "image": cells[column]}))
-    return rows
-
-
-def _without_doubles(found: Found) -> Found:
-    """Keep one of the files that have the same BIDS name, such as ``T1w.nii`` beside ``T1w.nii.gz``."""
-    kept: dict[str, Scan] = {}
-    skipped = list(found.skipped)
-    for scan in found.scans:
-        first = kept.setdefault(scan.case, scan)
-        if first is not scan:
-            skipped.append(f"'{scan.path}' is left out: '{first.path}' has the same name")
-    return Found(list(kept.values()), skipped)
 
 
 def _with_unique_cases(scans: Sequence[Scan]) -> list[Scan]:

@@ -2,7 +2,7 @@
 
 from otfsynth.volumes.geometry import Grid, isotropic_grid, spacing_of, to_canonical
 from otfsynth.volumes.label_resampling import resample_labels_to_spacing
-from otfsynth.volumes.reading import Volume, VolumeError, is_volume_name, read_volume, volume_stem
+from otfsynth.volumes.reading import Volume, VolumeError, check_volume, is_volume_name, read_volume, volume_stem
 from otfsynth.volumes.resampling import resample_to_grid, resample_to_spacing
 from otfsynth.volumes.writing import write_bytes_atomically, write_volume
 
@@ -10,6 +10,7 @@ __all__ = [
     "Grid",
     "Volume",
     "VolumeError",
+    "check_volume",
     "is_volume_name",
     "isotropic_grid",
     "read_volume",
