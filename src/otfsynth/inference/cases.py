@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import logging
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from rich.console import Console
@@ -12,10 +17,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from otfsynth.config.checks import InputError
 from otfsynth.data.scan import Scan
+from otfsynth.data.scans import ScanListError, find_scans
+from otfsynth.volumes import write_bytes_atomically
 
 logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
+FAILURES = "failures.csv"
+NAMED = 5
+"""Files that a line about left-out ones names."""
 
 
 @dataclass
@@ -34,6 +44,36 @@ class CaseResults(Generic[R]):
     def exit_code(self) -> int:
         """0 where all is fine, 1 where a case failed."""
         return int(bool(self.failures))
+
+
+def find_inputs(given: str, layout: str, results: Sequence[str]) -> tuple[Scan, ...]:
+    """Scans to work on, without the results that an earlier run left among them; what is left out is logged.
+
+    Args:
+        given: what the user named as input.
+        layout: how it is arranged.
+        results: endings of the files that a run leaves for each case. A file with the first of them is a result where
+            files with all the others are beside it.
+
+    Raises:
+        ScanListError: there are no scans.
+    """
+    found = find_scans(given, layout)
+    skipped = list(found.skipped)
+    scans = []
+    for scan in found.scans:
+        stem = scan.path.name.removesuffix(results[0])
+        if stem != scan.path.name and all((scan.path.parent / (stem + ending)).is_file() for ending in results[1:]):
+            skipped.append(f"'{scan.path}' is left out: it is a result of this command")
+        else:
+            scans.append(scan)
+    for sentence in skipped[:NAMED]:
+        logger.info("%s", sentence)
+    if len(skipped) > NAMED:
+        logger.info("... and %d more files left out", len(skipped) - NAMED)
+    if not scans:
+        raise ScanListError(f"'{given}' holds results of this command only, and no scan")
+    return tuple(scans)
 
 
 def run_cases(
@@ -55,23 +95,24 @@ def run_cases(
         TextColumn(description),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[case]}"),
+        TextColumn("{task.fields[case]}", markup=False),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(elapsed_when_finished=False),
     )
     hidden = not (show_progress and console.is_terminal)
-    with Progress(*columns, console=console, transient=True, disable=hidden, speed_estimate_period=600) as progress:
-        task = progress.add_task(description, total=len(scans), case="")
+    bar = Progress(*columns, console=console, transient=True, disable=hidden, speed_estimate_period=600)
+    with bar, _log_above_bar():
+        task = bar.add_task(description, total=len(scans), case="")
         for scan in scans:
-            progress.update(task, case=scan.case)
+            bar.update(task, case=scan.case)
             try:
                 outcome.results[scan.case] = work(scan)
             except Exception as error:
                 outcome.failures[scan.case] = explanation(error)
                 logger.error("%s failed: %s", scan.case, outcome.failures[scan.case])
                 logger.debug("%s failed", scan.case, exc_info=error)
-            progress.advance(task)
+            bar.advance(task)
     return outcome
 
 
@@ -83,3 +124,37 @@ def explanation(error: BaseException) -> str:
         return "not enough memory; close other programs or work on a smaller scan"
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def report_failures(outcome: CaseResults[R], total: int, folder: Path) -> None:
+    """Log how many cases failed and list them in ``failures.csv``, which is removed where none did."""
+    path = folder / FAILURES
+    if not outcome.failures:
+        path.unlink(missing_ok=True)
+        return
+    write_bytes_atomically(path, failure_table(outcome.failures))
+    logger.error("%d of %d case(s) failed: %s; see %s", len(outcome.failures), total, ", ".join(outcome.failures), path)
+
+
+def failure_table(failures: Mapping[str, str]) -> bytes:
+    """CSV with the columns ``case,problem``."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([("case", "problem"), *failures.items()])
+    return text.getvalue().encode()
+
+
+@contextmanager
+def _log_above_bar() -> Iterator[None]:
+    """While rich draws on the terminal, let log lines go through it, so that they stay above the bar."""
+    streams = {sys.__stdout__: sys.stdout, sys.__stderr__: sys.stderr}  # rich has replaced the latter of each
+    moved = []
+    for handler in logging.getLogger().handlers:
+        stream = getattr(handler, "stream", None)
+        if isinstance(handler, logging.StreamHandler) and stream in streams and streams[stream] is not stream:
+            moved.append((handler, stream))
+            handler.setStream(streams[stream])
+    try:
+        yield
+    finally:
+        for handler, stream in moved:
+            handler.setStream(stream)
