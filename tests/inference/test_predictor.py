@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from otfsynth.config.network import NetworkConfig
 from otfsynth.inference import ImageError, SlidingWindowPredictor, prepare_image
-from otfsynth.inference.preparation import from_canonical, zscore
+from otfsynth.inference.preparation import from_canonical, normalise
 from otfsynth.networks import Checkpoint, build_network, plan_network, save_checkpoint
 from otfsynth.volumes import to_canonical
 from tests.learning.fakes import toy_scheme
@@ -45,7 +45,7 @@ def head(shape: tuple[int, int, int] = (30, 26, 22)) -> np.ndarray:
 
 
 def expected(image: np.ndarray) -> np.ndarray:
-    scaled = zscore(image, image != 0)
+    scaled = normalise(image, image != 0)
     return np.where(image == 0, 1, np.where(scaled > 0.5, 2, np.where(scaled > -0.5, 1, 0))) * (image != 0)
 
 
@@ -90,7 +90,7 @@ def test_tiles_agree_with_one_large_patch() -> None:
     torch.testing.assert_close(tiled, whole, atol=1e-4, rtol=1e-4)
 
 
-def test_mirroring_averages_the_logits_of_flipped_patches() -> None:
+def test_mirroring_averages_the_probabilities_of_flipped_patches() -> None:
     data = torch.randn(16, 16, 16)
     plain = SlidingWindowPredictor(LeftRight(), (16, 16, 16), 1.0).predict_prepared(data)
     mirrored = SlidingWindowPredictor(LeftRight(), (16, 16, 16), 1.0, mirror_axes=(0, 1, 2)).predict_prepared(data)

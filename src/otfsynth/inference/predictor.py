@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,45 +14,58 @@ import torch
 from torch import Tensor, nn
 
 from otfsynth.inference.preparation import PreparedImage, from_canonical, prepare_image
+from otfsynth.inference.projection import Projected, Projector
+from otfsynth.inference.tiling import Triple, is_out_of_memory, smaller_tile, stream_probabilities
 from otfsynth.networks import load_checkpoint
-from otfsynth.volumes import Grid, resample_to_grid
+from otfsynth.volumes import Grid
 
 DTYPES = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16, "32-true": None}
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A segmentation in the scan's own space.
+    """A segmentation in the scan's own space, or on the grid that was asked for.
 
     Args:
         labels: uint8 (x, y, z) target values, on the grid of the scan as stored.
         probabilities: float16 (labels, x, y, z) on the same grid, or ``None`` where not asked for.
+        affine: (4, 4) of both, voxel index to RAS world millimetres.
+        expected_voxels: float64 (labels,), sum of every label's probability over all voxels.
+        entropy: mean over labelled voxels, 0 certain to 1 guessing; see :class:`~.projection.Projected`.
     """
 
     labels: np.ndarray
-    probabilities: np.ndarray | None = None
+    probabilities: np.ndarray | None
+    affine: np.ndarray
+    expected_voxels: np.ndarray
+    entropy: float
 
 
 class SlidingWindowPredictor:
-    """Network, patch and spacing, ready to segment scans.
+    """Networks, patch and spacing, ready to segment scans.
 
-    Logits of overlapping patches are averaged with Gaussian weights (sigma an eighth of the patch) and, with mirroring,
-    over flipped copies; probabilities, not labels, are resampled to the scan.
+    Probabilities of overlapping patches are averaged with Gaussian weights (sigma an eighth of the patch) and, with
+    mirroring, over flipped copies, and over all networks; probabilities, not labels, are resampled to the scan.
 
     Args:
-        network: (b, 1, x, y, z) -> logits (b, labels, x, y, z), or a list of them, finest first.
+        networks: (b, 1, x, y, z) -> logits (b, labels, x, y, z), or a list of them, finest first; one or several.
         patch_size: (x, y, z) voxels.
         spacing_mm: working voxel size.
-        device: where the network runs; it is moved there.
+        device: where the networks run; they are moved there.
         overlap: share of a patch that its neighbour covers too, in [0, 1).
         mirror_axes: axes (0, 1, 2 for x, y, z) whose flips are averaged, all combinations.
         batch_size: patches per pass.
         precision: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
+        normalization: of the intensities, as in training: ``zscore`` or ``minmax``.
+        divisor: products of the networks' strides per axis; where given, running out of memory makes patches smaller,
+            for this scan and those after it, with a line that says so.
     """
 
     def __init__(
         self,
-        network: nn.Module,
+        networks: nn.Module | Sequence[nn.Module],
         patch_size: Sequence[int],
         spacing_mm: float,
         device: torch.device | str = "cpu",
@@ -59,13 +73,17 @@ class SlidingWindowPredictor:
         mirror_axes: Sequence[int] = (),
         batch_size: int = 1,
         precision: str = "32-true",
+        normalization: str = "zscore",
+        divisor: Triple | None = None,
     ) -> None:
         if not 0 <= overlap < 1:
             raise ValueError(f"overlap {overlap} is outside [0, 1)")
         if precision not in DTYPES:
             raise ValueError(f"precision '{precision}' is unknown; choose one of: {', '.join(DTYPES)}")
-        self.network = network.to(device)
-        self.patch_size = tuple(patch_size)
+        self.networks = [
+            network.to(device) for network in ([networks] if isinstance(networks, nn.Module) else networks)
+        ]
+        self.patch_size: Triple = (patch_size[0], patch_size[1], patch_size[2])
         self.spacing_mm = spacing_mm
         self.device = torch.device(device)
         self.overlap = overlap
@@ -74,6 +92,8 @@ class SlidingWindowPredictor:
         ]
         self.batch_size = batch_size
         self.precision = precision
+        self.normalization = normalization
+        self.divisor = divisor
 
     @classmethod
     def from_checkpoint(
@@ -101,6 +121,7 @@ class SlidingWindowPredictor:
             mirror_axes,
             batch_size,
             precision,
+            divisor=plan.divisor,
         )
 
     def predict(self, image: np.ndarray, affine: np.ndarray, keep_probabilities: bool = False) -> Prediction:
@@ -114,74 +135,97 @@ class SlidingWindowPredictor:
         Raises:
             ImageError: the image is not 3-D, or is empty or constant.
         """
-        prepared = prepare_image(image, affine, self.spacing_mm)
-        probabilities = self.predict_prepared(torch.from_numpy(prepared.data)).cpu().numpy()
-        return _to_scan(probabilities, prepared, keep_probabilities)
+        prepared = prepare_image(image, affine, self.spacing_mm, normalization=self.normalization)
+        return self.segment(prepared, keep_probabilities=keep_probabilities)
 
-    @torch.no_grad()
+    def segment(
+        self, prepared: PreparedImage, grid: Grid | None = None, keep_probabilities: bool = False
+    ) -> Prediction:
+        """Segment a prepared scan.
+
+        Args:
+            prepared: see :func:`otfsynth.inference.preparation.prepare_image`.
+            grid: where the segmentation is wanted, with the axes of the scan in RAS order; by default the scan's own
+                grid, as stored.
+            keep_probabilities: return them too; they take 2 bytes per voxel and label.
+        """
+        target = grid or prepared.canonical
+        projected = None
+        while projected is None:
+            try:
+                projected = self._project(prepared, target, keep_probabilities)
+            except Exception as error:
+                self._shrink_after(error)
+            if projected is None and self.device.type == "cuda":
+                torch.cuda.empty_cache()  # here, where the exception no longer holds what it could not finish
+        labels, probabilities, affine = projected.labels, projected.probabilities, target.affine
+        if grid is None:
+            affine = prepared.original_affine
+            labels = from_canonical(labels, affine)
+            if probabilities is not None:
+                probabilities = np.stack([from_canonical(volume, affine) for volume in probabilities])
+        return Prediction(labels, probabilities, affine, projected.expected_voxels, projected.entropy)
+
     def predict_prepared(self, data: Tensor) -> Tensor:
         """Probabilities of a prepared image.
 
-        Shape: (x, y, z) -> float32 (labels, x, y, z), on the predictor's device.
+        Shape: (x, y, z) -> float32 (labels, x, y, z), in host memory.
         """
-        from monai.inferers import sliding_window_inference  # late: importing MONAI takes seconds
+        return torch.cat(list(self._stream(data)), dim=1)
 
-        with self._autocast():
-            logits = sliding_window_inference(
-                data[None, None].to(self.device),
-                self.patch_size,
-                self.batch_size,
-                self._mirrored_logits,
-                overlap=self.overlap,
-                mode="gaussian",
-            )
-        assert isinstance(logits, Tensor)  # MONAI returns a tensor where the predictor returns one
-        return logits[0].float().softmax(0)
+    def _project(self, prepared: PreparedImage, grid: Grid, keep_probabilities: bool) -> Projected:
+        """Stream planes from the networks to the output grid; outside the mask all is background."""
+        x, y, z = prepared.data.shape
+        projector, plane = None, 0
+        for probabilities in self._stream(torch.from_numpy(prepared.data)):
+            values = probabilities.numpy()
+            outside = ~prepared.mask[plane : plane + values.shape[1]]
+            values[:, outside] = 0
+            values[0, outside] = 1
+            if projector is None:
+                projector = Projector((x, y, z), prepared.affine, grid, len(values), keep_probabilities)
+            projector.add(values)
+            plane += values.shape[1]
+        assert projector is not None  # an image has planes
+        return projector.finish()
 
-    def _mirrored_logits(self, patches: Tensor) -> Tensor:
-        total = None
-        for axes in self.flips:
+    @torch.inference_mode()
+    def _stream(self, data: Tensor) -> Iterator[Tensor]:
+        yield from stream_probabilities(
+            data, self._patch_probabilities, self.patch_size, self.overlap, self.batch_size, self.device
+        )
+
+    def _patch_probabilities(self, patches: Tensor) -> Tensor:
+        """Mean over networks and mirrored copies: (b, 1, x, y, z) -> float32 (b, labels, x, y, z)."""
+        total: Tensor | None = None
+        for network, axes in itertools.product(self.networks, self.flips):
             dimensions = [axis + 2 for axis in axes]
-            outputs = self.network(patches.flip(dimensions) if dimensions else patches)
-            logits = (outputs[0] if isinstance(outputs, (list, tuple)) else outputs).float()
-            logits = logits.flip(dimensions) if dimensions else logits
-            total = logits if total is None else total + logits
+            with self._autocast():
+                outputs = network(patches.flip(dimensions) if dimensions else patches)
+            logits = outputs[0] if isinstance(outputs, (list, tuple)) else outputs
+            probabilities = logits.float().softmax(1)
+            probabilities = probabilities.flip(dimensions) if dimensions else probabilities
+            total = probabilities if total is None else total.add_(probabilities)
         assert total is not None  # the first "flip" is the patch as it is
-        return total / len(self.flips)
+        return total.div_(len(self.networks) * len(self.flips))
+
+    def _shrink_after(self, error: Exception) -> None:
+        """After running out of memory: fewer patches a pass, or smaller ones; any other exception is raised again."""
+        if self.divisor is None or not is_out_of_memory(error):
+            raise error
+        smaller = smaller_tile(self.patch_size, self.divisor)
+        if self.batch_size > 1:
+            self.batch_size = max(self.batch_size // 2, 1)
+        elif smaller is not None:
+            self.patch_size = smaller
+        else:
+            raise error
+        logger.warning(
+            "not enough memory; continuing with %d tile(s) of %s voxels at once",
+            self.batch_size,
+            " x ".join(str(edge) for edge in self.patch_size),
+        )
 
     def _autocast(self) -> AbstractContextManager[object]:
         dtype = DTYPES[self.precision]
         return nullcontext() if dtype is None else torch.autocast(self.device.type, dtype=dtype)
-
-
-def _to_scan(probabilities: np.ndarray, prepared: PreparedImage, keep_probabilities: bool) -> Prediction:
-    """Resample label by label and keep the likeliest: two volumes at a time, however many labels there are."""
-    reach = _reach(prepared)
-    x, y, z = (extent.stop - extent.start for extent in reach)
-    corner = np.eye(4)
-    corner[:3, 3] = [extent.start for extent in reach]
-    grid = Grid((x, y, z), prepared.canonical.affine @ corner)
-    best, winner = np.full(grid.shape, -1.0, np.float32), np.zeros(grid.shape, np.uint8)
-    kept = []
-    for label, volume in enumerate(probabilities):
-        resampled = resample_to_grid(volume, prepared.affine, grid, order=1, outside=None)
-        better = resampled > best
-        best[better], winner[better] = resampled[better], label
-        if keep_probabilities:
-            whole = np.full(prepared.canonical.shape, 1.0 if label == 0 else 0.0, np.float16)
-            whole[reach] = resampled
-            kept.append(from_canonical(whole, prepared.original_affine))
-    labels = np.zeros(prepared.canonical.shape, np.uint8)
-    labels[reach] = winner
-    return Prediction(from_canonical(labels, prepared.original_affine), np.stack(kept) if kept else None)
-
-
-def _reach(prepared: PreparedImage) -> tuple[slice, slice, slice]:
-    """Voxels of the scan whose centres lie inside the prepared box, its voxels' outer halves included."""
-    mapping = np.linalg.inv(prepared.affine) @ prepared.canonical.affine  # same axes: scale and shift only
-    scale, shift = np.diag(mapping)[:3], mapping[:3, 3]
-    first = np.ceil((-0.5 - shift) / scale - 1e-6)
-    last = np.floor((np.array(prepared.data.shape) - 0.5 - shift) / scale + 1e-6)
-    low = np.clip(first, 0, None).astype(int)
-    high = np.clip(last + 1, low + 1, prepared.canonical.shape).astype(int)
-    return slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2])

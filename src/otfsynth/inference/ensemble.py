@@ -1,0 +1,181 @@
+"""Checkpoints that vote together: found, checked against each other, and turned into one predictor."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from otfsynth.inference.predictor import SlidingWindowPredictor
+from otfsynth.inference.preparation import NORMALIZATIONS
+from otfsynth.inference.tiling import Triple, limited_tile
+from otfsynth.networks import Checkpoint, CheckpointError, load_checkpoint
+
+SUFFIX = ".ckpt"
+BEST = "best.ckpt"
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Checkpoints of networks that segment the same targets at the same voxel size.
+
+    Args:
+        paths: files, in the order they are averaged.
+        digests: SHA-256 of the files.
+        checkpoints: their contents.
+        normalization: of the intensities in training.
+    """
+
+    paths: tuple[Path, ...]
+    digests: tuple[str, ...]
+    checkpoints: tuple[Checkpoint, ...]
+    normalization: str
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """Names of the target values, background first."""
+        return self.checkpoints[0].scheme.target_names
+
+    @property
+    def spacing_mm(self) -> float:
+        """Working voxel size."""
+        return self.checkpoints[0].plan.spacing_mm[0]
+
+    @property
+    def divisor(self) -> Triple:
+        """Voxels that a tile's edges must be multiples of, for every network."""
+        divisors = [checkpoint.plan.divisor for checkpoint in self.checkpoints]
+        x, y, z = (math.lcm(*(divisor[axis] for divisor in divisors)) for axis in range(3))
+        return x, y, z
+
+    @property
+    def tile(self) -> Triple:
+        """The largest patch that any of the networks was trained on, made to fit all of them."""
+        largest = [max(checkpoint.plan.patch_size[axis] for checkpoint in self.checkpoints) for axis in range(3)]
+        x, y, z = (-(-edge // step) * step for edge, step in zip(largest, self.divisor, strict=True))
+        return x, y, z
+
+    @classmethod
+    def load(cls, given: str | Sequence[str]) -> Ensemble:
+        """Read the checkpoints that :func:`find_checkpoints` finds.
+
+        Raises:
+            CheckpointError: one is missing or damaged, or they do not fit together.
+        """
+        paths = find_checkpoints(given)
+        checkpoints = tuple(load_checkpoint(path) for path in paths)
+        for path, checkpoint in zip(paths, checkpoints, strict=True):
+            _check_alike(paths[0], checkpoints[0], path, checkpoint)
+        normalization = _normalization(checkpoints[0])
+        if normalization not in NORMALIZATIONS:
+            raise CheckpointError(
+                f"checkpoint '{paths[0]}' was trained with synthesis.normalization={normalization}, on "
+                f"intensities that no scanner gives; train with one of: {', '.join(NORMALIZATIONS)}"
+            )
+        return cls(paths, tuple(sha256(path) for path in paths), checkpoints, normalization)
+
+    def predictor(
+        self,
+        device: torch.device | str,
+        overlap: float,
+        mirror_axes: Sequence[int] = (),
+        batch_size: int = 1,
+        precision: str = "32-true",
+        longest_tile: int | None = None,
+    ) -> SlidingWindowPredictor:
+        """All networks, ready to segment; see :class:`SlidingWindowPredictor`.
+
+        Args:
+            device: where the networks run.
+            overlap: of neighbouring tiles.
+            mirror_axes: flips that are averaged.
+            batch_size: tiles a pass.
+            precision: of the networks.
+            longest_tile: largest edge of a tile in voxels; by default that of the training patches.
+        """
+        return SlidingWindowPredictor(
+            [checkpoint.build_network() for checkpoint in self.checkpoints],
+            limited_tile(self.tile, self.divisor, longest_tile),
+            self.spacing_mm,
+            device,
+            overlap,
+            mirror_axes,
+            batch_size,
+            precision,
+            self.normalization,
+            self.divisor,
+        )
+
+
+def find_checkpoints(given: str | Sequence[str]) -> tuple[Path, ...]:
+    """Checkpoint files, sorted, each once.
+
+    Args:
+        given: a file, a folder, a glob, or a list of those. In a folder the checkpoints beside each other count; where
+            there is none, those called ``best.ckpt`` below it, one per run (or fold).
+
+    Raises:
+        CheckpointError: one of them names nothing.
+    """
+    found: dict[Path, None] = {}
+    for entry in [given] if isinstance(given, str) else given:
+        for path in _of_entry(str(entry)):
+            found.setdefault(path.resolve())
+    if not found:
+        raise CheckpointError("no checkpoint is given; write checkpoint=RUN/checkpoints/best.ckpt")
+    return tuple(found)
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _of_entry(entry: str) -> list[Path]:
+    path = Path(entry).expanduser()
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        own = sorted(path.glob(f"*{SUFFIX}"))
+        if any(file.name == BEST for file in own):
+            return [path / BEST]  # a run's folder holds the same network at several ages: they are no ensemble
+        found = own or sorted(path.rglob(BEST))
+        if not found:
+            raise CheckpointError(
+                f"folder '{path}' holds no {SUFFIX} file, nor {BEST} in a folder below; check the path"
+            )
+        return found
+    found = [Path(name) for name in sorted(glob.glob(str(path), recursive=True)) if name.endswith(SUFFIX)]
+    if not found:
+        raise CheckpointError(f"checkpoint '{entry}' does not exist; check the path")
+    return found
+
+
+def _check_alike(first_path: Path, first: Checkpoint, path: Path, checkpoint: Checkpoint) -> None:
+    pairs: list[tuple[str, Any, Any]] = [
+        ("targets", first.scheme.target_names, checkpoint.scheme.target_names),
+        ("voxel size (mm)", first.plan.spacing_mm, checkpoint.plan.spacing_mm),
+        ("input channels", first.plan.input_channels, checkpoint.plan.input_channels),
+        ("intensity normalisation", _normalization(first), _normalization(checkpoint)),
+    ]
+    for what, expected, found in pairs:
+        if expected != found:
+            raise CheckpointError(
+                f"checkpoints '{first_path}' and '{path}' can't be averaged: their {what} differ "
+                f"({_plain(expected)} and {_plain(found)}); give checkpoints of one experiment"
+            )
+
+
+def _normalization(checkpoint: Checkpoint) -> str:
+    return str(checkpoint.config.get("synthesis", {}).get("normalization", "zscore"))
+
+
+def _plain(value: Any) -> str:
+    return ", ".join(str(part) for part in value) if isinstance(value, tuple) else str(value)
