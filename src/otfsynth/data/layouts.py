@@ -27,12 +27,27 @@ LOOKED_AT = 50
 """Entries of a folder that decide about its layout."""
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """A file or folder that was seen and is no scan; as text, a sentence."""
+
+    path: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return f"'{self.path}' is left out: {self.reason}"
+
+
 @dataclass
 class Found:
-    """Scans of a folder, and one sentence for each file that was left out."""
+    """Scans of a folder, and the files that were left out."""
 
     scans: list[Scan] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
+    skipped: list[LeftOut] = field(default_factory=list)
+
+    def leave_out(self, path: Path, reason: str) -> None:
+        """Note that a file or folder is no scan."""
+        self.skipped.append(LeftOut(path, reason))
 
     def without_doubles(self) -> Found:
         """One of the scans that have the same BIDS name, such as ``T1w.nii`` beside ``T1w.nii.gz``, is kept."""
@@ -40,7 +55,7 @@ class Found:
         for scan in self.scans:
             first = kept.setdefault(scan.case, scan)
             if first is not scan:
-                self.skipped.append(f"'{scan.path}' is left out: '{first.path}' has the same name")
+                self.leave_out(scan.path, f"'{first.path}' has the same name")
         return Found(list(kept.values()), self.skipped)
 
     def walk(self, root: Path, enter: Callable[[Path, list[str]], list[str]]) -> Iterator[tuple[Path, list[str]]]:
@@ -64,7 +79,7 @@ class Found:
                 seen.add((status.st_dev, status.st_ino))
                 children, volumes = _entries(folder)
             except OSError as error:
-                self.skipped.append(f"'{folder}' is left out: it can't be read ({error.strerror})")
+                self.leave_out(folder, f"it can't be read ({error.strerror})")
                 continue
             yield folder, volumes
             waiting += [folder / name for name in reversed(enter(folder, children))]
@@ -92,7 +107,7 @@ def scans_of_folder(root: Path) -> Found:
             if reason is None:
                 found.scans.append(describe(path))
             else:
-                found.skipped.append(f"'{path}' is left out: {reason}")
+                found.leave_out(path, reason)
     return found
 
 
@@ -116,17 +131,17 @@ def add_structural(found: Found, path: Path) -> None:
     """Add a scan of BIDS or OASIS-3 to ``found.scans``, or the reason against it to ``found.skipped``."""
     scan = describe(path)
     if not scan.subject:
-        found.skipped.append(f"'{path}' is left out: neither its name nor its folders name a subject")
+        found.leave_out(path, "neither its name nor its folders name a subject")
         return
     entities, words = split_bids_name(volume_stem(path))
     suffix = words[-1] if entities and words else scan.contrast or _scan_folder(path)
     if suffix not in STRUCTURAL or (entities and len(words) > 1):
         kind = f"'{suffix}'" if suffix else "a name without contrast"
-        found.skipped.append(f"'{path}' is left out: {kind} is no structural scan of BIDS ({', '.join(STRUCTURAL)})")
+        found.leave_out(path, f"{kind} is no structural scan of BIDS ({', '.join(STRUCTURAL)})")
         return
     reason = None if entities else reason_to_leave_out(path, path.parent)
     if reason is not None:
-        found.skipped.append(f"'{path}' is left out: {reason}")
+        found.leave_out(path, reason)
         return
     if not entities:
         scan = _with_bids_name(scan, _scan_folder(path))
@@ -137,7 +152,8 @@ def add_structural(found: Found, path: Path) -> None:
 def raw_children(found: Found, folder: Path, children: list[str]) -> list[str]:
     """The children without those of derived data, which are noted in ``found.skipped``."""
     derived = [name for name in children if name in LEFT_OUT_FOLDERS]
-    found.skipped += [f"'{folder / name}' is left out: it holds no raw data" for name in derived]
+    for name in derived:
+        found.leave_out(folder / name, "it holds no raw data")
     return [name for name in children if name not in LEFT_OUT_FOLDERS]
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from otfsynth.config.checks import InputError
-from otfsynth.data.layouts import LEFT_OUT_FOLDERS, Found, add_structural, raw_children
+from otfsynth.data.layouts import LEFT_OUT_FOLDERS, Found, LeftOut, add_structural, raw_children
 from otfsynth.data.scan import Scan
 from otfsynth.data.scan_names import describe
 
@@ -71,12 +71,12 @@ class Oasis3:
     Args:
         root: folder that was searched.
         sessions: with scans, a segmentation, or both.
-        skipped: one sentence for each file that was seen and left out.
+        skipped: files that were seen and left out.
     """
 
     root: Path
     sessions: tuple[Session, ...]
-    skipped: tuple[str, ...] = ()
+    skipped: tuple[LeftOut, ...] = ()
 
     @property
     def files(self) -> list[Path]:
@@ -122,14 +122,13 @@ def read_oasis3(root: Path, freesurfer: Path | None = None, on_folder: Callable[
         raise Oasis3Error(
             f"freesurfer={freesurfer} holds no mri/aparc+aseg.mgz; give the folder of OASIS-3's FreeSurfer"
         )
-    skipped = list(found.skipped)
-    sessions = _sessions(found.scans, _one_per_session(segmentations, skipped))
+    sessions = _sessions(found.scans, _one_per_session(segmentations, found))
     if not sessions:
         raise Oasis3Error(
             f"root={root} holds neither a structural scan nor an aparc+aseg of OASIS-3; give the folder whose "
             "subfolders are called like OAS30001_MR_d0129, or its BIDS form"
         )
-    return Oasis3(root, sessions, tuple(skipped))
+    return Oasis3(root, sessions, tuple(found.skipped))
 
 
 def scans_of_oasis3(root: Path) -> Found:
@@ -153,23 +152,23 @@ def _search(root: Path, on_folder: Callable[[], None]) -> tuple[Found, list[Path
         if LEFT_OUT_FOLDERS & set(folder.relative_to(root).parts):
             continue
         if folder.name == FREESURFER_VOLUMES and names:
-            found.skipped.append(f"'{folder}' is left out: it is FreeSurfer's output")
+            found.leave_out(folder, "it is FreeSurfer's output")
             continue
         for name in names:
             add_structural(found, folder / name)
     return found.without_doubles(), segmentations
 
 
-def _one_per_session(segmentations: Sequence[Path], skipped: list[str]) -> dict[tuple[str, str], Path]:
+def _one_per_session(segmentations: Sequence[Path], found: Found) -> dict[tuple[str, str], Path]:
     """The newest FreeSurfer's result for every subject and day."""
     chosen: dict[tuple[str, str], Path] = {}
     for path in sorted(set(segmentations), key=lambda path: (-_freesurfer_version(path), len(path.parts), path)):
         scan = describe(path)
         if not scan.subject:
-            skipped.append(f"'{path}' is left out: its folders name no subject")
+            found.leave_out(path, "its folders name no subject")
         elif (scan.subject, scan.session) in chosen:
             kept = chosen[scan.subject, scan.session]
-            skipped.append(f"'{path}' is left out: '{kept}' is the segmentation of that session")
+            found.leave_out(path, f"'{kept}' is the segmentation of that session")
         else:
             chosen[scan.subject, scan.session] = path
     return chosen

@@ -46,7 +46,7 @@ def listed_scans(path: Path) -> Found:
         elif set(row.get("case", "")) & set("/\\"):
             problems.append(f"  line {line}: case '{row['case']}' holds a slash; output files are named after it")
         elif file in first_line:
-            found.skipped.append(f"'{file}' is left out: line {line} of '{path}' repeats line {first_line[file]}")
+            found.leave_out(file, f"line {line} of '{path}' repeats line {first_line[file]}")
         else:
             first_line[file] = line
             found.scans.append(_with_given(describe(file), row))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from otfsynth.config.checks import check_choice
-from otfsynth.data.layouts import Found, recognise, scans_of_bids, scans_of_folder
+from otfsynth.data.layouts import Found, LeftOut, recognise, scans_of_bids, scans_of_folder
 from otfsynth.data.oasis3 import scans_of_oasis3
 from otfsynth.data.scan import Scan
 from otfsynth.data.scan_lists import LIST_SUFFIXES, ScanListError, listed_scans
@@ -71,7 +71,9 @@ def find_scans(input: str, layout: str = "auto") -> ScanList:
         found = finders[layout](path)
     if not found.scans:
         raise ScanListError(_nothing_found(path, layout, found.skipped))
-    return ScanList(tuple(_with_unique_cases(found.scans)), layout, root, tuple(found.skipped))
+    return ScanList(
+        tuple(_with_unique_cases(found.scans)), layout, root, tuple(str(left_out) for left_out in found.skipped)
+    )
 
 
 def _layout_of(path: Path) -> str:
@@ -116,10 +118,10 @@ def _suffix(path: Path) -> str:
     return path.name.removeprefix(volume_stem(path)).replace(".", "_")
 
 
-def _nothing_found(path: Path, layout: str, skipped: Sequence[str]) -> str:
+def _nothing_found(path: Path, layout: str, skipped: Sequence[LeftOut]) -> str:
     message = f"'{path}' holds no scan (layout {layout})"
     if not skipped:
         return f"{message}; check the path, or give another layout ({', '.join(LAYOUTS)})"
     more = f"\n  and {len(skipped) - SHOWN} more" if len(skipped) > SHOWN else ""
-    listing = "\n".join(f"  {sentence}" for sentence in skipped[:SHOWN])
+    listing = "\n".join(f"  {left_out}" for left_out in skipped[:SHOWN])
     return f"{message}; check the path, or give the scans in a list. Left out:\n{listing}{more}"
