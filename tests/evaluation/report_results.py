@@ -89,5 +89,5 @@ def _case(folder: Path, case: str, contrast: str, number: int, files: bool) -> S
 def ball(shift: int) -> np.ndarray:
     """Shells of GM, WM and CSF, (48, 56, 48)."""
     places = np.meshgrid(*(np.arange(size) - size / 2 for size in (48 + 2 * shift, 56, 48)), indexing="ij")
-    radius = np.sqrt(sum(place**2 for place in places))[: 48]
+    radius = np.sqrt(sum(place**2 for place in places))[:48]
     return np.digitize(-radius, [-20, -16, -6]).astype(np.uint8)

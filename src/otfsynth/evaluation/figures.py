@@ -79,7 +79,8 @@ def draw_groups(axes: Axes, groups: Sequence[tuple[str, np.ndarray, int]], jitte
         values = np.asarray(values, float)
         finite = values[np.isfinite(values)]
         _draw_shape(axes, finite, position, COLOURS[colour % len(COLOURS)])
-        shifts = np.random.default_rng(position).uniform(-jitter, jitter, len(finite)) if len(finite) > 1 else 0.0
+        widest = jitter if len(finite) > 1 else 0.0
+        shifts = np.random.default_rng(position).uniform(-widest, widest, len(finite))
         axes.scatter(
             position + shifts,
             finite,

@@ -20,6 +20,8 @@ MOST_CARDS = 8
 POOR_DICE = 0.5
 MARGIN_MM = 12.0
 OVERLAY_FOLDER = "overlays"
+COLOUR_NAMES = ("red", "yellow", "blue", "green", "orange", "cyan", "pink", "lime")
+"""Of :data:`otfsynth.volumes.figures.COLOURS`."""
 
 
 def worst_cards(result: EvaluationResult, folder: Path, targets: Mapping[int, int] | None) -> dict[str, Card]:
@@ -48,15 +50,19 @@ def _card(case: ScoredCase, result: EvaluationResult, folder: Path, targets: Map
     try:
         path = _overlay(case, result.label_names, folder / OVERLAY_FOLDER, targets)
         alt = f"Sagittal, coronal and axial slices of {case.case} with outlines of prediction and reference"
-        caption = (
-            "Solid: prediction; dotted: reference."
-            if case.image
-            else ("Solid: prediction; dotted: reference; grey: the reference's labels, as the scan is not known.")
-        )
-        picture = Picture(path, caption, alt)
+        picture = Picture(path, _caption(result.label_names, case.image is not None), alt)
     except (InputError, OSError) as error:
         text += f"\n\nNo picture: {error}"
     return Card(case.case, picture, tuple(badge for badge in badges if badge), text)
+
+
+def _caption(label_names: tuple[str, ...], has_scan: bool) -> str:
+    lines = "Solid: prediction; dotted: reference"
+    if len(label_names) <= 1 + len(COLOUR_NAMES):
+        lines += (
+            f" ({', '.join(f'{name} {colour}' for name, colour in zip(label_names[1:], COLOUR_NAMES, strict=False))})"
+        )
+    return f"{lines}." if has_scan else f"{lines}. Grey: the reference's labels, as the scan is not known."
 
 
 def _badge(label: str, values: Mapping[tuple[str, str], float]) -> str:

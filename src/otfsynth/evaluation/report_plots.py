@@ -100,6 +100,8 @@ def agreement_plot(result: EvaluationResult) -> Picture:
                 place = contrasts.index(contrast_name(first)), contrasts.index(contrast_name(second))
                 matrix[place] = matrix[place[::-1]] = value
         texts = [["\u2013" if np.isnan(value) else f"{value:.2f}" for value in row] for row in matrix]
+        for place in range(len(contrasts)):
+            texts[place][place] = ""
         figures.draw_matrix(one, matrix, contrasts, contrasts, texts)
         one.set_title(label, fontsize=11)
     caption = "Mean Dice between the predictions of two contrasts of one session; a dash: no session has both."

@@ -178,8 +178,7 @@ def interval(row: Mapping[str, Any], scale: float, decimals: int, sign: bool = F
     low, high = scale * row["low"], scale * row["high"]
     if not (math.isfinite(low) and math.isfinite(high)):
         return Cell(EN_DASH, None)
-    texts = [f"{value:{'+' if sign else ''},.{decimals}f}".replace("-", "\u2212") for value in (low, high)]
-    return Cell(f"{texts[0]} to {texts[1]}", low)
+    return Cell(f"{_digits(low, decimals, sign)} to {_digits(high, decimals, sign)}", low)
 
 
 def probability(value: float | None) -> Cell:
@@ -194,7 +193,12 @@ def _cell(value: float, decimals: int, sign: bool = False) -> Cell:
         return Cell(EN_DASH, None)
     if math.isinf(value):
         return Cell("∞", value)
-    return Cell(f"{value:{'+' if sign else ''},.{decimals}f}".replace("-", "\u2212"), value)
+    return Cell(_digits(value, decimals, sign), value)
+
+
+def _digits(value: float, decimals: int, sign: bool) -> str:
+    rounded = round(value, decimals) + 0.0  # no negative zero
+    return f"{rounded:{'+' if sign and rounded else ''},.{decimals}f}".replace("-", "\u2212").replace(",", "\u202f")
 
 
 def _contrasts(table: pd.DataFrame) -> list[str]:
