@@ -1,1 +1,280 @@
-"""Segment scans."""
+"""Segment real scans with trained networks: ``python -m otfsynth.predict input=scans/ output=out/ checkpoint=FILE``.
+
+Every scan gets a label map on its own grid; ``index.html`` shows them all, the ones to look at first. A scan that can't
+be segmented is reported by name, and the others go on; the exit code is then 1.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from otfsynth.config.checks import ConfigurationError, InputError
+from otfsynth.config.command import Job, run_command
+from otfsynth.config.predict import PredictConfig
+
+if TYPE_CHECKING:
+    import torch
+
+    from otfsynth.data.scan import Scan
+    from otfsynth.data.scans import ScanList
+    from otfsynth.inference.ensemble import Ensemble
+    from otfsynth.inference.records import CaseRecord
+    from otfsynth.inference.segmenter import ScanSegmenter
+    from otfsynth.inference.skullstrip import Stripper
+
+MIRROR_AXES = (0, 1, 2)
+"""Targets have no sides, so that a head mirrored from left to right is as good as any."""
+RESULT_SETTINGS = ("skullstrip", "stripping", "space", "overlap", "keep_largest_component", "fill_holes")
+"""Settings that change label maps: results of a run with others are done again when resuming."""
+NAMED = 5
+"""Left-out files that are named in the log; the page names all."""
+
+logger = logging.getLogger(__name__)
+
+
+def predict(config: PredictConfig, job: Job) -> None:
+    """Segment all scans, then exit with 1 where some failed.
+
+    Raises:
+        InputError: no scans, no usable checkpoint, or the skull-stripper lacks something; nothing was done.
+    """
+    # Late, so that --help and a misspelt override answer at once
+    from otfsynth.data.scans import find_scans
+    from otfsynth.inference.cases import run_cases
+    from otfsynth.inference.ensemble import Ensemble
+    from otfsynth.inference.skullstrip import choose_stripper
+
+    output = Path(config.output).expanduser()
+    found = find_scans(config.input, config.input_layout)
+    stripper = choose_stripper(config.skullstrip, config.stripping)
+    ensemble = Ensemble.load(config.checkpoints)
+    run = _Run(config, found, ensemble, stripper, output)
+    run.start()
+    outcome = run_cases(found.scans, run.work, "segmenting", config.progress)
+    try:
+        run.finish(outcome.failures)
+    except (InputError, OSError) as error:
+        logger.error("%s", error)
+        sys.exit(1)
+    if outcome.failures:
+        sys.exit(outcome.exit_code)
+
+
+class _Run:
+    """One run over a list of scans: what they share, and what is written of them."""
+
+    def __init__(
+        self, config: PredictConfig, found: ScanList, ensemble: Ensemble, stripper: Stripper, output: Path
+    ) -> None:
+        self.config = config
+        self.found = found
+        self.ensemble = ensemble
+        self.stripper = stripper
+        self.output = output
+        self.device = _device(config.device)
+        self.mirrored = config.tta if config.tta is not None else self.device.type != "cpu"
+        self.fingerprint = _fingerprint(config, ensemble, self.mirrored)
+        self.names = ensemble.target_names
+        self.records: dict[str, CaseRecord] = {}
+        self.kept = 0
+        self._segmenter: ScanSegmenter | None = None
+        _check_names(found, self.names)
+
+    def start(self) -> None:
+        """Say what will be done, and write what is known beforehand."""
+        from otfsynth.inference.output_names import BIDS_LAYOUTS
+        from otfsynth.inference.outputs import write_dataset_description, write_label_table
+        from otfsynth.inference.records import of_other_cases, read_records
+
+        for sentence in self.found.skipped[:NAMED]:
+            logger.info("%s", sentence)
+        if len(self.found.skipped) > NAMED:
+            logger.info("... and %d more files left out", len(self.found.skipped) - NAMED)
+        logger.info("%-16s %d, layout %s", "scans", len(self.found.scans), self.found.layout)
+        logger.info("%-16s %s", "skull-stripping", self.stripper.reason)
+        for path in self.ensemble.paths:
+            logger.info("%-16s %s", "checkpoint", path)
+        mirrors = "eight mirrored copies averaged" if self.mirrored else "no mirrored copies"
+        logger.info("%-16s %s, %s, %s", "network", self.device, self._precision(), mirrors)
+        write_label_table(self.output, self.names)
+        if self.found.layout in BIDS_LAYOUTS:
+            write_dataset_description(self.output, self.found.root)
+        others = of_other_cases(read_records(self.output), {scan.case for scan in self.found.scans})
+        alike = [record for record in others if record.fingerprint == self.fingerprint]
+        self.records = {record.case: record for record in alike}
+        if len(alike) < len(others):
+            logger.warning(
+                "'%s' holds %d case(s) of other checkpoints or settings; the tables leave them out",
+                self.output,
+                len(others) - len(alike),
+            )
+
+    def work(self, scan: Scan) -> None:
+        """Segment one scan and write all that belongs to it; its record comes last."""
+        from otfsynth.inference.case_picture import draw_case
+        from otfsynth.inference.output_names import output_names
+        from otfsynth.inference.outputs import record_of, write_description, write_volume_table, write_volumes
+
+        config = self.config
+        names = output_names(scan, self.found.layout, self.names, config.space_mm)
+        if config.resume and self._keep(scan, self.output / names.record):
+            return
+        (self.output / names.record).unlink(missing_ok=True)
+        if self._segmenter is None:
+            self._segmenter = self._build_segmenter()
+        segmented = self._segmenter(scan)
+        volumes = write_volumes(segmented, names, self.output, config.save_mask, config.space_mm is None)
+        if names.description is not None:
+            write_description(self.output / names.description, scan, self.found.root, config.space_mm)
+        draw_case(segmented, scan.case, self.names, self.output / names.picture)
+        record = record_of(scan, segmented, names, volumes, self.fingerprint, self.names)
+        record.write(self.output / names.record)
+        self.records[scan.case] = record
+        write_volume_table(self.output / "volumes.csv", list(self.records.values()), self.names)
+        _log_case(record)
+
+    def finish(self, failures: dict[str, str]) -> None:
+        """Write the tables, the page and what the run was made with."""
+        from otfsynth.inference.cases import CaseResults, report_failures
+        from otfsynth.inference.index_page import write_index
+        from otfsynth.inference.outputs import write_json, write_quality_table, write_volume_table
+        from otfsynth.inference.quality import assess
+
+        records = list(self.records.values())
+        judged = assess(records)
+        if self.kept:
+            logger.info("%-16s %d case(s) were done already", "resumed", self.kept)
+        write_volume_table(self.output / "volumes.csv", records, self.names)
+        write_quality_table(self.output / "quality.csv", judged, records, self.names)
+        about = self._about()
+        write_json(self.output / "run.json", about)
+        checkpoints = ", ".join(f"{entry['path']} ({entry['sha256'][:12]})" for entry in about["checkpoints"])
+        footer = f"otfsynth {about['versions']['otfsynth']}, checkpoint {checkpoints}"
+        write_index(self.output / "index.html", judged, records, failures, self.found.skipped, self.names, footer)
+        logger.info("%-16s %s", "volumes", self.output / "volumes.csv")
+        logger.info("%-16s %s", "to look at", self.output / "index.html")
+        report_failures(CaseResults(failures=failures), len(self.found.scans), self.output)
+
+    def _keep(self, scan: Scan, path: Path) -> bool:
+        """Whether a case is done already; its record then counts as this run's."""
+        from otfsynth.inference.output_names import output_names
+        from otfsynth.inference.records import CaseRecord, why_not_done
+
+        record = CaseRecord.read(path)
+        config = self.config
+        reason = why_not_done(record, scan, self.fingerprint, self.output, config.space_mm is None)
+        names = output_names(scan, self.found.layout, self.names, config.space_mm)
+        wanted = [names.labels, *(names.probabilities if config.save_probabilities else ())]
+        wanted += [names.mask] if config.save_mask and config.space_mm is None else []
+        if record is not None and not reason and not {path.as_posix() for path in wanted} <= set(record.volumes):
+            reason = "more files are wanted now"
+        if reason or record is None:
+            if record is not None:
+                logger.info("%s is done again: %s", scan.case, reason)
+            return False
+        self.records[scan.case] = record
+        self.kept += 1
+        return True
+
+    def _build_segmenter(self) -> ScanSegmenter:
+        """Built when the first scan needs it: a finished run resumes without its networks."""
+        import torch
+
+        from otfsynth.inference.segmenter import ScanSegmenter, SegmentationOptions
+
+        config = self.config
+        if config.threads is not None:
+            torch.set_num_threads(config.threads)
+        predictor = self.ensemble.predictor(
+            self.device,
+            config.overlap,
+            MIRROR_AXES if self.mirrored else (),
+            config.batch_size,
+            self._precision(),
+            config.max_tile,
+        )
+        options = SegmentationOptions(
+            config.skullstrip,
+            config.space_mm,
+            config.keep_largest_component,
+            config.fill_holes,
+            config.save_probabilities,
+        )
+        return ScanSegmenter(predictor, self.stripper, options)
+
+    def _precision(self) -> str:
+        from otfsynth.learning.precision import choose_precision
+
+        return choose_precision(self.config.precision, self.device.type)
+
+    def _about(self) -> dict[str, Any]:
+        from otfsynth.networks.checkpoint import package_versions
+
+        checkpoints = zip(self.ensemble.paths, self.ensemble.digests, self.ensemble.checkpoints, strict=True)
+        return {
+            "configuration": dataclasses.asdict(self.config),
+            "checkpoints": [
+                {"path": str(path), "sha256": digest, "step": checkpoint.step}
+                for path, digest, checkpoint in checkpoints
+            ],
+            "targets": list(self.names),
+            "device": str(self.device),
+            "precision": self._precision(),
+            "mirrored": self.mirrored,
+            "skull_stripper": self.stripper.reason,
+            "layout": self.found.layout,
+            "versions": package_versions(),
+        }
+
+
+def _device(wanted: str) -> torch.device:
+    import torch
+
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(wanted)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigurationError(f"device={wanted}: there are {torch.cuda.device_count()} CUDA GPU(s); use device=cpu")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise ConfigurationError(f"device={wanted}: this machine has no MPS device; use device=cpu")
+    return device
+
+
+def _fingerprint(config: PredictConfig, ensemble: Ensemble, mirrored: bool) -> str:
+    """Hexadecimal digest of what decides about the label maps."""
+    settings = {name: value for name, value in dataclasses.asdict(config).items() if name in RESULT_SETTINGS}
+    settings["stripping"] = {key: value for key, value in settings["stripping"].items() if key != "device"}
+    contents = {"checkpoints": sorted(ensemble.digests), "mirrored": mirrored, **settings}
+    return hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()
+
+
+def _check_names(found: ScanList, target_names: tuple[str, ...]) -> None:
+    from otfsynth.inference.output_names import colliding_names
+
+    collisions = colliding_names(found.scans, found.layout, target_names)
+    if collisions:
+        path, cases = next(iter(collisions.items()))
+        raise ConfigurationError(
+            f"{', '.join(cases)} would all be written to '{path}'; give them one by one, or input_layout=folder"
+        )
+
+
+def _log_case(record: CaseRecord) -> None:
+    from otfsynth.inference.quality import own_warnings
+
+    names = record.target_names[1:]
+    volumes = "  ".join(
+        f"{name} {volume / 1000:.0f} ml" for name, volume in zip(names, record.measures.volumes_mm3, strict=True)
+    )
+    warnings = ", ".join(concern.text for concern in own_warnings(record.measures, names))
+    logger.info("%s: %s%s", record.case, volumes, f"  look at: {warnings}" if warnings else "")
+
+
+if __name__ == "__main__":
+    run_command("predict", PredictConfig, predict)

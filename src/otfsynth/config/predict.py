@@ -1,0 +1,97 @@
+"""The configuration of ``python -m otfsynth.predict``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from otfsynth.config import checks
+from otfsynth.config.skullstrip import LAYOUTS, METHODS, StrippingConfig, check_paths
+
+NATIVE = "native"
+PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
+LEAST_SPACE_MM, MOST_SPACE_MM = 0.2, 8.0
+
+
+@dataclass
+class PredictConfig:
+    """Everything that ``python -m otfsynth.predict`` reads."""
+
+    input: str = ""
+    """A scan, a folder, a list (.txt, .csv), a BIDS tree or an OASIS-3 tree."""
+    output: str = ""
+    """Folder of the results."""
+    checkpoint: Any = None
+    """A checkpoint, a folder of them, a glob, or a list of those; the probabilities of several are averaged."""
+    input_layout: str = "auto"
+    """How ``input`` is arranged: auto, scan, folder, list, bids, oasis3."""
+    skullstrip: str = "auto"
+    """auto, hd-bet, deepbet, mask, command or none; auto leaves stripped scans as they are."""
+    stripping: StrippingConfig = field(default_factory=StrippingConfig)
+    """What the skull-strippers need to know."""
+    space: str = NATIVE
+    """Grid of the results: ``native``, the scan's own, or cubic voxels along the scan's axes, e.g. ``1mm``."""
+    tta: bool | None = None
+    """Average over the eight mirrored copies of every tile; by default on a GPU only, since it takes eight times as
+    long."""
+    overlap: float = 0.5
+    """Share of a tile that its neighbour covers too."""
+    batch_size: int = 1
+    """Tiles a pass."""
+    max_tile: int | None = None
+    """Longest edge of a tile in voxels, where memory is short; by default that of the training patches."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, mps."""
+    precision: str = "auto"
+    """auto, 32-true, bf16-mixed, 16-mixed."""
+    threads: int | None = None
+    """Threads of the network on a CPU; by default one per core."""
+    keep_largest_component: bool = False
+    """Remove islands of labelled voxels beside the largest one."""
+    fill_holes: bool = False
+    """Give background that labelled voxels enclose the label of its nearest neighbour."""
+    save_probabilities: bool = False
+    """Write a probability map per target, too."""
+    save_mask: bool = False
+    """Write the brain mask, too."""
+    resume: bool = False
+    """Leave out scans whose results are whole, and made from the same file by the same checkpoints and settings."""
+    progress: bool = True
+    """Show a bar with the time left."""
+
+    def __post_init__(self) -> None:
+        checks.check_choice("input_layout", self.input_layout, LAYOUTS)
+        checks.check_choice("skullstrip", self.skullstrip, METHODS)
+        checks.check_choice("precision", self.precision, PRECISIONS)
+        checks.check_between("overlap", self.overlap, 0.0, 0.9)
+        checks.check_at_least("batch_size", self.batch_size, 1)
+        for name in ("max_tile", "threads"):
+            value = getattr(self, name)
+            if value is not None:
+                checks.check_at_least(name, value, 1)
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", self.device):
+            raise checks.ConfigurationError(f"device={self.device} is unknown; choose auto, cpu, cuda, cuda:1 or mps")
+        _ = self.space_mm
+        check_paths(self.input, self.output)
+        if not self.checkpoints:
+            raise checks.ConfigurationError(
+                "checkpoint is not given; write checkpoint=RUN/checkpoints/best.ckpt, a folder of checkpoints or a glob"
+            )
+
+    @property
+    def space_mm(self) -> float | None:
+        """Voxel size of the results, ``None`` for the scan's own grid."""
+        if self.space == NATIVE:
+            return None
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*mm", self.space)
+        if match is None:
+            raise checks.ConfigurationError(f"space={self.space} is unknown; write native, or a voxel size such as 1mm")
+        checks.check_between("space (mm)", float(match.group(1)), LEAST_SPACE_MM, MOST_SPACE_MM)
+        return float(match.group(1))
+
+    @property
+    def checkpoints(self) -> list[str]:
+        """What ``checkpoint`` names, as a list."""
+        given = self.checkpoint if isinstance(self.checkpoint, (list, tuple)) else [self.checkpoint]
+        return [str(entry) for entry in given if entry not in (None, "")]
