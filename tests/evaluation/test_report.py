@@ -13,10 +13,13 @@ import pytest
 from PIL import Image
 
 from otfsynth.evaluation import figures
+from otfsynth.evaluation.overlap import IGNORED
 from otfsynth.evaluation.report import write_report
 from otfsynth.evaluation.result import EvaluationResult
+from otfsynth.evaluation.scoring import ScoringRules
+from otfsynth.evaluation.targets import TargetMap
 from otfsynth.volumes import write_volume
-from tests.evaluation.report_results import AFFINE, ball, result, summary_of, with_value
+from tests.evaluation.report_results import AFFINE, NAMES, ball, result, summary_of, with_value
 from tests.reports.pages import Parsed, png
 
 COMPARISON = ["contrast", "label", "metric", "n", "mean_difference", "low", "high", "p_value", "adjusted_p_value"]
@@ -131,9 +134,13 @@ def test_labels_of_the_reference_become_targets(tmp_path: Path) -> None:
     found = result(tmp_path / "data", contrasts=("T1w",), cases=1, files=True)
     write_report(found, tmp_path / "plain", "a")
     freesurfer = np.array([0, 3, 2, 4], np.int32)[ball(0)]
-    freesurfer[:2, :2, :2] = 77  # without a target: not drawn
+    freesurfer[:2, :2, :2] = 77
     write_volume(found.scored[0].reference, freesurfer, AFFINE)
-    write_report(found, tmp_path / "mapped", "a", targets={0: 0, 3: 1, 2: 2, 4: 3})
+    freesurfer_targets = TargetMap({0: 0, 3: 1, 2: 2, 4: 3, 77: IGNORED}, "reference_labels")
+    rules = ScoringRules(
+        NAMES, freesurfer_targets, TargetMap({value: value for value in range(4)}, "prediction_labels")
+    )
+    write_report(found, tmp_path / "mapped", "a", rules=rules)
     plain, mapped = (
         np.asarray(Image.open(tmp_path / name / "overlays/sub-000_T1w.png")) for name in ("plain", "mapped")
     )

@@ -81,20 +81,26 @@ def draw_groups(axes: Axes, groups: Sequence[tuple[str, np.ndarray, int]], jitte
         _draw_shape(axes, finite, position, COLOURS[colour % len(COLOURS)])
         widest = jitter if len(finite) > 1 else 0.0
         shifts = np.random.default_rng(position).uniform(-widest, widest, len(finite))
-        axes.scatter(
-            position + shifts,
-            finite,
-            s=22 if len(finite) < 40 else 10,
-            marker=MARKERS[colour % len(MARKERS)],
-            color=COLOURS[colour % len(COLOURS)],
-            edgecolors="white",
-            linewidths=0.4,
-            alpha=0.9 if len(finite) < 40 else 0.6,
-            zorder=3,
-        )
+        draw_points(axes, position + shifts, finite, colour)
         _draw_infinite(axes, int(np.isinf(values).sum()), position)
     axes.set_xticks(range(len(groups)), [f"{name}\nn = {_count(values)}" for name, values, _ in groups])
     axes.set_xlim(-0.6, len(groups) - 0.4)
+
+
+def draw_points(axes: Axes, x: np.ndarray, y: np.ndarray, colour: int) -> None:
+    """Points in the colour and with the marker of a group, smaller where there are many."""
+    few = len(x) < 40
+    axes.scatter(
+        x,
+        y,
+        s=24 if few else 10,
+        marker=MARKERS[colour % len(MARKERS)],
+        color=COLOURS[colour % len(COLOURS)],
+        edgecolors="white",
+        linewidths=0.4,
+        alpha=0.9 if few else 0.6,
+        zorder=3,
+    )
 
 
 def draw_matrix(

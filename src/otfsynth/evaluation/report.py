@@ -7,29 +7,31 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from otfsynth.evaluation import report_tables as tables
+from otfsynth.evaluation.overlap import IGNORED
 from otfsynth.evaluation.report_cases import MOST_CARDS, worst_cards
 from otfsynth.evaluation.report_metrics import contrast_name, ordered_contrasts
 from otfsynth.evaluation.report_plots import agreement_plot, confusion_plot, distribution_plots, volume_plot
 from otfsynth.evaluation.result import EvaluationResult
+from otfsynth.evaluation.scoring import ScoringRules
+from otfsynth.evaluation.targets import TargetMap
 from otfsynth.reports import Card, Column, Page, Section, Table, write_page
 
 FILE_NAME = "report.html"
 
 
-def write_report(result: EvaluationResult, folder: Path, title: str, targets: Mapping[int, int] | None = None) -> Path:
+def write_report(result: EvaluationResult, folder: Path, title: str, rules: ScoringRules | None = None) -> Path:
     """Write ``report.html`` and the pictures it links to.
 
     Args:
         result: what to show; parts that it lacks are left out.
         folder: made where it is missing; overlays of the worst cases go to ``overlays/`` in it.
         title: of the page.
-        targets: target value of each label of the reference files, for the overlays; ``None`` where the files hold
-            target values. Labels without a target are not drawn.
+        rules: how the cases were scored, for the overlays; ``None`` where all files hold target values.
 
     Returns:
         Path of the page.
     """
-    cards = worst_cards(result, folder, targets)
+    cards = worst_cards(result, folder, rules or _plain_rules(result.label_names))
     sections = [_problems(result), _headline(result)]
     if len(result.metrics):
         distributions = distribution_plots(result)
@@ -42,6 +44,11 @@ def write_report(result: EvaluationResult, folder: Path, title: str, targets: Ma
     sections.append(_definitions(result))
     kept = tuple(section for section in sections if section is not None)
     return write_page(Page(title, _subtitle(result), kept), folder / FILE_NAME)
+
+
+def _plain_rules(label_names: tuple[str, ...]) -> ScoringRules:
+    values = {value: value for value in range(len(label_names))} | {IGNORED: IGNORED}
+    return ScoringRules(label_names, TargetMap(values, "reference_labels"), TargetMap(values, "prediction_labels"))
 
 
 def _subtitle(result: EvaluationResult) -> str:

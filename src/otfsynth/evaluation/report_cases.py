@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from otfsynth.config.checks import InputError
+from otfsynth.evaluation.grids import align, read_labels
 from otfsynth.evaluation.overlap import IGNORED
 from otfsynth.evaluation.report_metrics import contrast_name
 from otfsynth.evaluation.result import EvaluationResult, ScoredCase
+from otfsynth.evaluation.scoring import ScoringRules
 from otfsynth.reports import Card, Picture
-from otfsynth.volumes import Grid, read_volume, resample_to_grid, spacing_of, to_canonical
+from otfsynth.volumes import read_volume, resample_to_grid, spacing_of
 from otfsynth.volumes.figures import Panel, draw_panels
 
 MOST_CARDS = 8
@@ -24,22 +26,22 @@ COLOUR_NAMES = ("red", "yellow", "blue", "green", "orange", "cyan", "pink", "lim
 """Of :data:`otfsynth.volumes.figures.COLOURS`."""
 
 
-def worst_cards(result: EvaluationResult, folder: Path, targets: Mapping[int, int] | None) -> dict[str, Card]:
+def worst_cards(result: EvaluationResult, folder: Path, rules: ScoringRules) -> dict[str, Card]:
     """Cards of the cases with the lowest mean Dice, worst first, by the name of the case.
 
     Args:
         result: of the evaluation.
         folder: of the report; overlays go to ``overlays/`` in it.
-        targets: target value of each label of the references; ``None`` where they hold target values already.
+        rules: what the labels of the files mean, and how predictions come onto the grid of their references.
     """
     dice = result.metrics[result.metrics["metric"] == "dice"]
     means = dice.groupby("case")["value"].mean().dropna()
     by_name = {case.case: case for case in result.scored}
     worst = [case for case in means.sort_values(kind="stable").index if case in by_name][:MOST_CARDS]
-    return {case: _card(by_name[case], result, folder, targets) for case in worst}
+    return {case: _card(by_name[case], result, folder, rules) for case in worst}
 
 
-def _card(case: ScoredCase, result: EvaluationResult, folder: Path, targets: Mapping[int, int] | None) -> Card:
+def _card(case: ScoredCase, result: EvaluationResult, folder: Path, rules: ScoringRules) -> Card:
     own = result.metrics[result.metrics["case"] == case.case]
     values = {(row.label, row.metric): float(row.value) for row in own.itertuples(index=False)}
     labels = [label for label in result.label_names[1:] if (label, "dice") in values]
@@ -48,7 +50,7 @@ def _card(case: ScoredCase, result: EvaluationResult, folder: Path, targets: Map
     text = f"{contrast_name(case.contrast)} · Dice {', '.join(scores)}"
     picture = None
     try:
-        path = _overlay(case, result.label_names, folder / OVERLAY_FOLDER, targets)
+        path = _overlay(case, rules, folder / OVERLAY_FOLDER)
         alt = f"Sagittal, coronal and axial slices of {case.case} with outlines of prediction and reference"
         picture = Picture(path, _caption(result.label_names, case.image is not None), alt)
     except (InputError, OSError) as error:
@@ -75,38 +77,24 @@ def _badge(label: str, values: Mapping[tuple[str, str], float]) -> str:
     return f"{label} Dice {values[label, 'dice']:.2f}" if values[label, "dice"] < POOR_DICE else ""
 
 
-def _overlay(case: ScoredCase, label_names: tuple[str, ...], folder: Path, targets: Mapping[int, int] | None) -> Path:
-    """Draw the slices of a case, cropped around what is labelled, on the grid of its prediction."""
-    volume = read_volume(case.prediction)
-    labels, affine = to_canonical(np.rint(volume.data).astype(np.int32), volume.affine)
-    x, y, z = labels.shape
-    grid = Grid((x, y, z), affine)
-    prediction = np.where((labels >= 0) & (labels < len(label_names)), labels, 0).astype(np.uint8)
-    reference = _targets_of(_on_grid(case.reference, grid, order=0), targets, len(label_names))
+def _overlay(case: ScoredCase, rules: ScoringRules, folder: Path) -> Path:
+    """Draw the slices of a case as they were scored, on the grid of the reference, cropped around what is labelled."""
+    prediction = read_labels(case.prediction, rules.prediction)
+    reference = read_labels(case.reference, rules.reference)
+    pair = align(case.prediction, prediction, reference, rules.resample, rules.target_names, rules.ignore_outside)
+    labelled = (pair.prediction > 0) | ((pair.reference > 0) & (pair.reference != IGNORED))
     if case.image:
-        image = np.nan_to_num(_on_grid(case.image, grid, order=1))
+        volume = read_volume(case.image, np.float32)
+        image = resample_to_grid(np.nan_to_num(volume.data), volume.affine, pair.grid)
     else:
-        image = np.where(reference == IGNORED, 0.5, reference).astype(np.float32)
-    box = _labelled_box((prediction > 0) | ((reference > 0) & (reference != IGNORED)), spacing_of(affine))
-    spacing = tuple(float(size) for size in spacing_of(affine))
-    panel = Panel(image[box], reference[box], prediction[box], case.case, (spacing[0], spacing[1], spacing[2]))
-    return draw_panels([panel], label_names, folder / f"{case.case}.png", 1)
+        image = np.where(pair.reference == IGNORED, 0.5, pair.reference).astype(np.float32)
+    x, y, z = (float(size) for size in spacing_of(pair.grid.affine))
+    box = _labelled_box(labelled, (x, y, z))
+    panel = Panel(image[box], pair.reference[box], pair.prediction[box], case.case, (x, y, z))
+    return draw_panels([panel], rules.target_names, folder / f"{case.case}.png", 1)
 
 
-def _on_grid(path: Path, grid: Grid, order: int) -> np.ndarray:
-    volume = read_volume(path)
-    data = np.rint(volume.data).astype(np.int32) if order == 0 else volume.data
-    return resample_to_grid(data, volume.affine, grid, order)
-
-
-def _targets_of(labels: np.ndarray, targets: Mapping[int, int] | None, count: int) -> np.ndarray:
-    values, inverse = np.unique(labels, return_inverse=True)
-    known = targets if targets is not None else {value: value for value in range(count)}
-    table = np.array([known.get(int(value), IGNORED) for value in values], np.uint8)
-    return table[inverse].reshape(labels.shape)
-
-
-def _labelled_box(labelled: np.ndarray, spacing_mm: np.ndarray) -> tuple[slice, slice, slice]:
+def _labelled_box(labelled: np.ndarray, spacing_mm: tuple[float, float, float]) -> tuple[slice, slice, slice]:
     """Slices around what is labelled with a margin; everything where nothing is."""
     places = np.nonzero(labelled)
     if not len(places[0]):

@@ -66,8 +66,7 @@ def volume_plot(result: EvaluationResult) -> Picture | None:
         limits = figures.draw_agreement(one, part["mean"].to_numpy(), part["difference"].to_numpy())
         for number, contrast in enumerate(contrasts):
             own = part[part["contrast"] == contrast]
-            colour, marker = (list_[number % len(list_)] for list_ in (figures.COLOURS, figures.MARKERS))
-            one.scatter(own["mean"], own["difference"], s=26, color=colour, marker=marker, edgecolors="white", zorder=3)
+            figures.draw_points(one, own["mean"].to_numpy(), own["difference"].to_numpy(), number)
         if limits:
             _name_lines(one, limits)
         one.set_title(label, fontsize=11)
@@ -100,8 +99,8 @@ def agreement_plot(result: EvaluationResult) -> Picture:
                 place = contrasts.index(contrast_name(first)), contrasts.index(contrast_name(second))
                 matrix[place] = matrix[place[::-1]] = value
         texts = [["\u2013" if np.isnan(value) else f"{value:.2f}" for value in row] for row in matrix]
-        for place in range(len(contrasts)):
-            texts[place][place] = ""
+        for number in range(len(contrasts)):
+            texts[number][number] = ""
         figures.draw_matrix(one, matrix, contrasts, contrasts, texts)
         one.set_title(label, fontsize=11)
     caption = "Mean Dice between the predictions of two contrasts of one session; a dash: no session has both."

@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
 CASE_METRICS = ("dice", "hd95_mm", "surface_dice_1mm", "relative_volume_error")
 EN_DASH = "\u2013"
+INTERVAL = "Interval: 95 % bootstrap interval (BCa) of the mean over subjects, each with all its scans; from three on."
 
 
 def headline_table(result: EvaluationResult) -> Table | None:
     """Mean Dice per contrast and structure with its interval, and published numbers beside it where asked for."""
     if result.summary is None:
         return None
-    rows = _ordered(result.summary[result.summary["metric"] == "dice"], result)
+    summary = _ordered(result.summary, result)
+    missed = {(row["contrast"], row["label"]): row["failures"] for row in summary if row["metric"] == "hd95_mm"}
     published = {} if result.thesis is None else _published(result.thesis)
     columns = [
         Column("Contrast"),
@@ -30,30 +32,25 @@ def headline_table(result: EvaluationResult) -> Table | None:
         Column("Mean Dice", decimals=3),
         Column("95 % interval", decimals=3),
         Column("Median", decimals=3),
-        Column("Failures", decimals=0),
+        Column("Missed", decimals=0),
     ]
     if published:
         columns += [Column("Thesis", decimals=3), Column("Difference", decimals=3)]
-    cells = []
-    for row in rows:
-        line = [
-            row["contrast"],
-            row["label"],
-            row["n"],
-            row["mean"],
-            interval(row, 1, 3),
-            row["median"],
-            row["failures"],
-        ]
+    rows = []
+    for row in summary:
+        if row["metric"] != "dice":
+            continue
+        key = (row["contrast"], row["label"])
+        line = [*key, row["n"], row["mean"], interval(row, 1, 3), row["median"], missed.get(key, row["failures"])]
         if published:
-            other = published.get((row["contrast"], row["label"]), math.nan)
+            other = published.get(key, math.nan)
             line += [other, _cell(row["mean"] - other, 3, sign=True)]
-        cells.append(tuple(line))
+        rows.append(tuple(line))
     notes = (
-        "Interval: bootstrap over cases. A case in which only one side has the structure is a failure: its "
-        "Dice is 0 and counts. Cases in which neither side has it are left out."
+        f"{INTERVAL} Missed: only one side has the structure; the Dice of such a case is 0 and counts. Cases in which "
+        "neither side has it are left out."
     )
-    return Table(tuple(columns), tuple(cells), "Dice by contrast and structure", notes)
+    return Table(tuple(columns), tuple(rows), "Dice by contrast and structure", notes)
 
 
 def metric_tables(result: EvaluationResult) -> tuple[Table, ...]:
@@ -99,7 +96,10 @@ def summary_table(result: EvaluationResult) -> Table | None:
         median = _cell(style.scale * row["median"], style.decimals)
         head = (row["contrast"], row["label"], style.label, row["n"])
         rows.append((*head, *numbers, median, row["failures"], row["undefined"]))
-    notes = "Means and medians: over cases in which the metric is defined and finite; the rest is counted at the right."
+    notes = (
+        f"{INTERVAL} Failures are infinite values (only one side has the structure): they are left out of mean and "
+        "interval and enter the median as worst. Undefined: neither side has the structure; left out of everything."
+    )
     return Table(columns, tuple(rows), "All metrics with their intervals", notes)
 
 
@@ -144,8 +144,9 @@ def comparison_table(comparison: pd.DataFrame, result: EvaluationResult) -> Tabl
         head = (row["contrast"], row["label"], style.label, row["n"])
         rows.append((*head, difference, between, *p_values))
     notes = (
-        "This evaluation minus the other one, over the cases that both have. Interval: bootstrap over pairs. p: "
-        "Wilcoxon signed-rank test, two-sided; adjusted for the number of tests in the table's family where it says so."
+        f"This evaluation minus the other one, over the cases that both have with finite values. {INTERVAL} p: "
+        "Wilcoxon signed-rank test, two-sided, on the means of the subjects; adjusted by Holm's method over all "
+        "contrasts and structures of a metric."
     )
     return Table(columns, tuple(rows), "Paired differences", notes)
 
