@@ -6,12 +6,9 @@ reported by name, and the others go on; the exit code is then 1. Results are lis
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 import sys
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,27 +16,14 @@ from otfsynth.config.command import Job, run_command
 from otfsynth.config.skullstrip import SkullStripConfig
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from otfsynth.data.scan import Scan
+    from otfsynth.inference.case_table import CaseTable
     from otfsynth.inference.skullstrip import Stripper
-    from otfsynth.volumes import Volume
 
-TABLE = "skullstrip.csv"
 COLUMNS = ("case", "method", "reason", "brain_volume_ml", "seconds")
+"""Of ``skullstrip.csv``; ``method`` is ``none`` where a scan was stripped already."""
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of the table; ``method`` is ``none`` where the scan was stripped already."""
-
-    case: str
-    method: str
-    reason: str
-    brain_volume_ml: str
-    seconds: str
 
 
 def skullstrip(config: SkullStripConfig, job: Job) -> None:
@@ -49,6 +33,7 @@ def skullstrip(config: SkullStripConfig, job: Job) -> None:
         InputError: no scans, or the method lacks something; nothing was done.
     """
     # Late, so that --help and a misspelt override answer at once
+    from otfsynth.inference.case_table import CaseTable
     from otfsynth.inference.cases import find_inputs, report_failures, run_cases
     from otfsynth.inference.skullstrip import choose_stripper
     from otfsynth.inference.skullstrip.output import BRAIN_ENDING, MASK_ENDING
@@ -58,93 +43,56 @@ def skullstrip(config: SkullStripConfig, job: Job) -> None:
     stripper = choose_stripper(config.method, config.stripping)
     logger.info("%d scan(s); skull-stripping by %s", len(scans), stripper.reason)
     output.mkdir(parents=True, exist_ok=True)
-    rows = _read_table(output / TABLE)
+    table = CaseTable(output / "skullstrip.csv", COLUMNS)
 
     def work(scan: Scan) -> None:
-        rows[scan.case] = strip_scan(scan, config, stripper, output, rows.pop(scan.case, None))
-        _write_table(output / TABLE, rows)  # after every scan, so that an interrupted run can be resumed
+        strip_scan(scan, config, stripper, output, table)
 
     outcome = run_cases(scans, work, "skull-stripping", config.progress)
-    _write_table(output / TABLE, rows)
+    for case in outcome.failures:
+        table.drop(case)
     logger.info("%-16s %s", "masks and brains", output)
     report_failures(outcome, len(scans), output)
     if outcome.failures:
         sys.exit(outcome.exit_code)
 
 
-def strip_scan(
-    scan: Scan, config: SkullStripConfig, stripper: Stripper, output: Path, earlier: Row | None = None
-) -> Row:
-    """Mask one scan, write its files and its picture.
+def strip_scan(scan: Scan, config: SkullStripConfig, stripper: Stripper, output: Path, table: CaseTable) -> None:
+    """Mask one scan; write its files, its picture and its row.
 
     Args:
         scan: the scan.
         config: method and what to write.
         stripper: as :func:`choose_stripper` made it.
         output: folder of the results.
-        earlier: its line of the table of an earlier run.
+        table: gets the row.
 
     Raises:
         InputError: the scan can't be read, or no brain was found.
     """
+    from otfsynth.inference.outline import draw_outline
     from otfsynth.inference.skullstrip import find_brain
-    from otfsynth.inference.skullstrip.output import BrainFiles
+    from otfsynth.inference.skullstrip.output import BrainFiles, volume_ml
     from otfsynth.volumes import read_volume
 
     begin = time.perf_counter()
     volume = read_volume(scan.path)
     files = BrainFiles.of(output, scan.case)
-    mask = files.read_mask(volume) if config.resume else None
-    if mask is not None:
+    kept = files.read_mask(volume) if config.resume else None
+    if kept is not None:
         logger.info("%s: kept, its results are whole", scan.case)
-        return earlier or Row(scan.case, "", "kept from an earlier run", _volume_ml(mask, volume), "")
+        if scan.case not in table.rows:
+            size = f"{volume_ml(kept, volume):.1f}"
+            table.put(dict(zip(COLUMNS, (scan.case, "", "kept from an earlier run", size, ""), strict=True)))
+        return
     brain = find_brain(volume, config.method, stripper, scan.path, scan.case)
     files.write(scan.path, volume, brain.mask)
-    seconds = time.perf_counter() - begin
-    row = Row(scan.case, brain.method, brain.reason, _volume_ml(brain.mask, volume), f"{seconds:.1f}")
+    size, seconds = f"{volume_ml(brain.mask, volume):.1f}", f"{time.perf_counter() - begin:.1f}"
     if config.pictures:
-        _draw(volume, brain.mask, output / "qc" / f"{scan.case}.png", row)
-    logger.info("%s: %s ml by %s in %s s; %s", scan.case, row.brain_volume_ml, row.method, row.seconds, row.reason)
-    return row
-
-
-def _volume_ml(mask: np.ndarray, volume: Volume) -> str:
-    import numpy as np
-
-    return f"{mask.sum() * abs(np.linalg.det(volume.affine[:3, :3])) / 1000:.1f}"
-
-
-def _draw(volume: Volume, mask: np.ndarray, path: Path, row: Row) -> None:
-    import numpy as np
-
-    from otfsynth.volumes import spacing_of, to_canonical
-    from otfsynth.volumes.figures import Panel, draw_panels
-
-    image, affine = to_canonical(np.nan_to_num(volume.data.astype(np.float32)), volume.affine)
-    outline, _ = to_canonical(mask.astype(np.uint8), volume.affine)
-    x, y, z = (float(size) for size in spacing_of(affine))
-    title = f"{row.case}   {row.brain_volume_ml} ml, method {row.method}\n{row.reason}"
-    panel = Panel(image, outline, title=title, aspect_mm=(x, y, z))
-    draw_panels([panel], ("background", "brain"), path, columns=1)
-
-
-def _read_table(path: Path) -> dict[str, Row]:
-    """Lines of an earlier run by case; none where there is no such table."""
-    if not path.is_file():
-        return {}
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if set(COLUMNS) <= set(row)]
-    return {row["case"]: Row(**{name: row[name] or "" for name in COLUMNS}) for row in rows}
-
-
-def _write_table(path: Path, rows: dict[str, Row]) -> None:
-    from otfsynth.volumes import write_bytes_atomically
-
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS)
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows.values())
-    write_bytes_atomically(path, text.getvalue().encode())
+        title = f"{scan.case}   {size} ml, method {brain.method}\n{brain.reason}"
+        draw_outline(volume, brain.mask, output / "qc" / f"{scan.case}.png", title)
+    table.put(dict(zip(COLUMNS, (scan.case, brain.method, brain.reason, size, seconds), strict=True)))
+    logger.info("%s: %s ml by %s in %s s; %s", scan.case, size, brain.method, seconds, brain.reason)
 
 
 if __name__ == "__main__":

@@ -45,13 +45,13 @@ def to_canonical(data: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.n
     return turned, affine @ nib.orientations.inv_ornt_aff(orientation, data.shape[:3])
 
 
-def isotropic_grid(shape: tuple[int, int, int], affine: np.ndarray, spacing_mm: float) -> Grid:
+def isotropic_grid(shape: tuple[int, int, int], affine: np.ndarray, spacing_mm: float | np.ndarray) -> Grid:
     """Grid of cubic voxels with the axes and the middle of the given one, covering all of it.
 
     Args:
         shape: voxels per axis of the given grid.
         affine: (4, 4) of the given grid.
-        spacing_mm: voxel size of the new grid.
+        spacing_mm: voxel size of the new grid; three numbers give each axis its own, and voxels that are no cubes.
     """
     ratio = spacing_mm / spacing_of(affine)
     sizes = np.maximum(np.ceil(np.asarray(shape) / ratio - 1e-3), 1).astype(int)  # 1e-3: rounding in headers

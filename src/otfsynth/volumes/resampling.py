@@ -42,14 +42,14 @@ def resample_to_grid(
 
 
 def resample_to_spacing(
-    data: np.ndarray, affine: np.ndarray, spacing_mm: float, order: int = 1, tolerance: float = 1e-3
+    data: np.ndarray, affine: np.ndarray, spacing_mm: float | np.ndarray, order: int = 1, tolerance: float = 1e-3
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bring an image to cubic voxels, blurred first along axes that get coarser so that nothing aliases.
 
     Args:
         data: (x, y, z).
         affine: (4, 4) voxel index to world millimetres.
-        spacing_mm: voxel size wanted.
+        spacing_mm: voxel size wanted; one number, or one for each axis.
         order: 1 linear, 3 cubic B-spline.
         tolerance: relative difference of voxel size that is left as it is.
 

@@ -82,6 +82,11 @@ def write_masked_copy(target: Path, scan: Path, mask: np.ndarray) -> None:
     write_bytes_atomically(target, gzip.compress(content, compresslevel=4, mtime=0))
 
 
+def volume_ml(mask: np.ndarray, volume: Volume) -> float:
+    """Volume of a mask on the grid of a scan."""
+    return float(mask.sum() * abs(np.linalg.det(volume.affine[:3, :3])) / 1000)
+
+
 def _stored_zero(dtype: np.dtype, slope: float, intercept: float) -> float:
     value = -intercept / slope
     if dtype.kind == "f":
