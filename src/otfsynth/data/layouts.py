@@ -136,8 +136,7 @@ def add_structural(found: Found, path: Path) -> None:
     entities, words = split_bids_name(volume_stem(path))
     suffix = words[-1] if entities and words else scan.contrast or _scan_folder(path)
     if suffix not in STRUCTURAL or (entities and len(words) > 1):
-        kind = f"'{suffix}'" if suffix else "a name without contrast"
-        found.leave_out(path, f"{kind} is no structural scan of BIDS ({', '.join(STRUCTURAL)})")
+        found.leave_out(path, f"'{suffix}' is no structural scan" if suffix else "its name says no contrast")
         return
     reason = None if entities else reason_to_leave_out(path, path.parent)
     if reason is not None:

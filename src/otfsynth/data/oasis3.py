@@ -108,20 +108,17 @@ def read_oasis3(root: Path, freesurfer: Path | None = None, on_folder: Callable[
     Raises:
         Oasis3Error: a folder is missing, or there is nothing in it.
     """
-    found, segmentations = Found(), []
     for place, setting in ((root, "root"), (freesurfer, "freesurfer")):
-        if place is None:
-            continue
-        if not place.is_dir():
+        if place is not None and not place.is_dir():
             raise Oasis3Error(f"{setting}={place} is no folder; give the one that holds OASIS-3")
-        searched, maps = _search(place, on_folder)
-        segmentations += maps
-        if setting == "root":
-            found = searched
-    if freesurfer is not None and not segmentations:
-        raise Oasis3Error(
-            f"freesurfer={freesurfer} holds no mri/aparc+aseg.mgz; give the folder of OASIS-3's FreeSurfer"
-        )
+    found, segmentations = _search(root, on_folder)
+    if freesurfer is not None:
+        apart = _search(freesurfer, on_folder)[1]
+        if not apart:
+            raise Oasis3Error(
+                f"freesurfer={freesurfer} holds no mri/aparc+aseg.mgz; give the folder of OASIS-3's FreeSurfer results"
+            )
+        segmentations += apart
     sessions = _sessions(found.scans, _one_per_session(segmentations, found))
     if not sessions:
         raise Oasis3Error(
