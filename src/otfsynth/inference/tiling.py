@@ -17,7 +17,7 @@ Triple = tuple[int, int, int]
 SIGMA_SHARE = 0.125
 """Standard deviation of a window's weight, as a share of the window: nnU-Net's (Isensee et al. 2021)."""
 LEAST_WEIGHT = 1e-3
-"""Of the largest, MONAI's: no voxel's weights vanish."""
+"""Along each axis, of the largest: no voxel's weights vanish."""
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "seems to be oom")
 
 
@@ -26,6 +26,12 @@ def layer_starts(size: int, tile: int, overlap: float) -> list[int]:
     step = max(int(tile * (1 - overlap)), 1)
     starts = list(range(0, max(size - tile, 0), step))
     return [*starts, max(size - tile, 0)]
+
+
+def axis_weight(tile: int) -> Tensor:
+    """Weight of a window's voxels along one axis: (tile,), at most 1."""
+    places = torch.arange(tile) - (tile - 1) / 2
+    return torch.exp(-0.5 * (places / (SIGMA_SHARE * tile)) ** 2).clamp(min=LEAST_WEIGHT)
 
 
 def stream_probabilities(
@@ -50,7 +56,7 @@ def stream_probabilities(
         float32 (labels, planes, y, z) in host memory, planes adding up to x.
     """
     length = min(tile[0], data.shape[0])
-    weight = _weight(tile[0])[:length] if length == tile[0] else torch.ones(length)
+    weight = axis_weight(tile[0]) if length == tile[0] else torch.ones(length)
     total, weights, begin = torch.empty(0), torch.empty(0), 0
     for start in layer_starts(data.shape[0], tile[0], overlap):
         layer = _layer(data[start : start + length], predict_patches, tile, overlap, batch_size, device)
@@ -114,13 +120,7 @@ def _layer(
         batch_size,
         predict_patches,
         overlap=overlap,
-        mode="gaussian",
-        sigma_scale=SIGMA_SHARE,
+        roi_weight_map=(axis_weight(tile[1])[:, None] * axis_weight(tile[2])).expand(tile).to(device),
     )
     assert isinstance(blended, Tensor)  # MONAI returns a tensor where the predictor returns one
     return blended[0].float().cpu()
-
-
-def _weight(tile: int) -> Tensor:
-    places = torch.arange(tile) - (tile - 1) / 2
-    return torch.exp(-0.5 * (places / (SIGMA_SHARE * tile)) ** 2).clamp(min=LEAST_WEIGHT)
