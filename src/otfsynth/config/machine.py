@@ -71,3 +71,13 @@ def has_wandb_key() -> bool:
         return host is not None and netrc.netrc(os.environ.get("NETRC")).authenticators(host) is not None
     except (OSError, netrc.NetrcParseError):
         return False
+
+
+def wandb_mode(wanted: str) -> str:
+    """Resolve ``auto``: ``WANDB_MODE`` where it is set, ``online`` where a key is found, else ``offline``."""
+    if wanted != "auto":
+        return wanted
+    asked = os.environ.get("WANDB_MODE", "")
+    if asked in ("online", "offline", "disabled"):
+        return asked
+    return "online" if has_wandb_key() else "offline"

@@ -35,7 +35,11 @@ class CaseScores:
 
 
 def score_labels(
-    prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[float], label_count: int
+    prediction: np.ndarray,
+    reference: np.ndarray,
+    spacing_mm: Sequence[float] | np.ndarray,
+    label_count: int,
+    labels: Sequence[int] | None = None,
 ) -> CaseScores:
     """Compare two label maps on one grid.
 
@@ -47,6 +51,7 @@ def score_labels(
         reference: the same, or 255 where voxels do not count.
         spacing_mm: voxel size per axis.
         label_count: target values, background included.
+        labels: target values to measure; by default all but background.
 
     Raises:
         ValueError: the shapes differ, or a value is out of range.
@@ -54,15 +59,15 @@ def score_labels(
     import torch
 
     counted = reference != IGNORED
-    for labels in (prediction, reference[counted]):
-        if labels.size and not 0 <= labels.min() <= labels.max() < label_count:
-            outside = int(labels.max() if labels.max() >= label_count else labels.min())
+    for values in (prediction, reference[counted]):
+        if values.size and not 0 <= values.min() <= values.max() < label_count:
+            outside = int(values.max() if values.max() >= label_count else values.min())
             raise ValueError(f"label {outside} where only 0 to {label_count - 1} are expected")
-    maps = [torch.from_numpy(np.ascontiguousarray(labels)) for labels in (prediction, reference)]
+    maps = [torch.from_numpy(np.ascontiguousarray(values)) for values in (prediction, reference)]
     confusion = confusion_matrix(maps[0], maps[1], label_count).numpy()
     voxel_mm3 = float(np.prod(np.asarray(spacing_mm, np.float64)))
     metrics = {}
-    for label in range(1, label_count):
+    for label in labels if labels is not None else range(1, label_count):
         overlap = overlap_metrics(confusion, label, voxel_mm3)
         distances = surface_distances((prediction == label) & counted, reference == label, spacing_mm)
         surface = {

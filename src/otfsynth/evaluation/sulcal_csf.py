@@ -16,6 +16,7 @@ import numpy as np
 from scipy import ndimage
 
 from otfsynth.evaluation.overlap import IGNORED
+from otfsynth.evaluation.scores import CaseScores, score_labels
 
 VENTRICLE_REACH_MM = 5.0
 """Far enough to see a ventricle that is drawn too wide, too near to reach most sulci."""
@@ -57,7 +58,7 @@ def without_unlabelled_csf(
 
 
 def only_near(
-    reference: np.ndarray, label: int, spacing_mm: Sequence[float], reach_mm: float = VENTRICLE_REACH_MM
+    reference: np.ndarray, label: int, spacing_mm: Sequence[float] | np.ndarray, reach_mm: float = VENTRICLE_REACH_MM
 ) -> np.ndarray:
     """Rule 3: leave out what is farther than ``reach_mm`` from a label of the reference.
 
@@ -82,3 +83,33 @@ def only_near(
         )
         near[reach] = ndimage.distance_transform_edt(~present[reach], sampling=spacing_mm) <= reach_mm
     return np.where(near, reference, reference.dtype.type(IGNORED))
+
+
+def score_ventricles_only(
+    prediction: np.ndarray,
+    reference: np.ndarray,
+    spacing_mm: Sequence[float] | np.ndarray,
+    label_count: int,
+    gm: int,
+    csf: int,
+    brain: np.ndarray | None = None,
+) -> CaseScores:
+    """:func:`otfsynth.evaluation.scores.score_labels` under the three rules.
+
+    All numbers of CSF, its distances and volumes included, are those near the reference's ventricles; the confusion
+    matrix and the other structures come from the whole volume.
+
+    Args:
+        prediction: target values (x, y, z).
+        reference: target values, 255 where voxels do not count.
+        spacing_mm: voxel size per axis.
+        label_count: target values, background included.
+        gm: target value of grey matter.
+        csf: target value of CSF.
+        brain: as in :func:`without_unlabelled_csf`.
+    """
+    changed = with_sulcal_csf_as_gm(prediction, reference, gm, csf)
+    fair = without_unlabelled_csf(changed, reference, csf, brain)
+    whole = score_labels(changed, fair, spacing_mm, label_count)
+    near = score_labels(changed, only_near(fair, csf, spacing_mm), spacing_mm, label_count, labels=(csf,))
+    return CaseScores(whole.confusion, {**whole.metrics, csf: near.metrics[csf]})

@@ -50,7 +50,9 @@ class SurfaceDistances:
         return bool(len(self.from_prediction_mm)) != bool(len(self.from_reference_mm))
 
 
-def surface_distances(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[float]) -> SurfaceDistances:
+def surface_distances(
+    prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[float] | np.ndarray
+) -> SurfaceDistances:
     """Measure both directions at once.
 
     Args:

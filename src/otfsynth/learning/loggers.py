@@ -12,7 +12,7 @@ import wandb
 from lightning.pytorch.loggers import Logger, WandbLogger
 
 from otfsynth.config.logger import LoggerConfig
-from otfsynth.config.machine import has_wandb_key
+from otfsynth.config.machine import has_wandb_key, wandb_mode
 
 ID_FILE = "wandb_id"
 logger = logging.getLogger(__name__)
@@ -54,16 +54,6 @@ def close_loggers(loggers: Sequence[Logger]) -> None:
     """End the W&B run, so that the next job of a sweep in this process begins one of its own."""
     if any(isinstance(destination, WandbLogger) for destination in loggers):
         wandb.finish()
-
-
-def wandb_mode(wanted: str) -> str:
-    """Resolve ``auto``: ``WANDB_MODE`` where it is set, ``online`` where a key is found, else ``offline``."""
-    if wanted != "auto":
-        return wanted
-    asked = os.environ.get("WANDB_MODE", "")
-    if asked in ("online", "offline", "disabled"):
-        return asked
-    return "online" if has_wandb_key() else "offline"
 
 
 def _run_id(run_dir: Path) -> str:

@@ -1,0 +1,173 @@
+"""A prediction and its reference on one grid, the reference's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from otfsynth.config.checks import InputError
+from otfsynth.evaluation.label_files import NO_SEGMENTATION
+from otfsynth.evaluation.overlap import IGNORED
+from otfsynth.evaluation.targets import TargetMap
+from otfsynth.volumes import Grid, read_volume, resample_to_grid, spacing_of, to_canonical, volume_stem
+
+RESAMPLE = ("auto", "none", "prediction", "probabilities")
+SAME_PLACE = 0.05
+"""Grids whose corners differ by less than this share of a voxel are one: rounding in headers."""
+
+
+class GridError(InputError):
+    """Prediction and reference can't be brought onto one grid; the message names both."""
+
+
+@dataclass(frozen=True)
+class LabelsOnGrid:
+    """A label map of target values in RAS order.
+
+    Args:
+        labels: uint8 (x, y, z).
+        grid: where its voxels are.
+    """
+
+    labels: np.ndarray
+    grid: Grid
+
+    @property
+    def spacing_mm(self) -> np.ndarray:
+        """Voxel size per axis, (3,)."""
+        return spacing_of(self.grid.affine)
+
+
+@dataclass(frozen=True)
+class AlignedPair:
+    """Two label maps on the reference's grid.
+
+    Args:
+        prediction: uint8 target values.
+        reference: the same, 255 where voxels do not count.
+        grid: of both.
+        resampled: how the prediction came there: empty, ``prediction`` or ``probabilities``.
+        outside: share of the reference's structures beyond the prediction's field of view, in [0, 1].
+    """
+
+    prediction: np.ndarray
+    reference: np.ndarray
+    grid: Grid
+    resampled: str = ""
+    outside: float = 0.0
+
+
+def read_labels(path: Path, targets: TargetMap) -> LabelsOnGrid:
+    """Read a label map, translate its labels and turn its axes to RAS; no voxel is interpolated.
+
+    Raises:
+        VolumeError, TargetError: the file can't be used; the message names it.
+    """
+    volume = read_volume(path)
+    labels, affine = to_canonical(targets.apply(volume), volume.affine)
+    x, y, z = labels.shape
+    return LabelsOnGrid(labels, Grid((x, y, z), affine))
+
+
+def align(
+    path: Path,
+    prediction: LabelsOnGrid,
+    reference: LabelsOnGrid,
+    resample: str,
+    target_names: Sequence[str],
+    ignore_outside: bool = False,
+) -> AlignedPair:
+    """Bring a prediction onto the reference's grid.
+
+    Grids that differ in the order or direction of their axes alone are the same. Others are resampled in world
+    coordinates, which must be the same scanner space for both; nothing is registered.
+
+    Args:
+        path: file of the prediction, beside which its ``_probseg`` files are.
+        prediction: its labels.
+        reference: what it is compared with.
+        resample: ``none`` refuses; ``prediction`` takes the nearest label; ``probabilities`` resamples the
+            ``_label-NAME_probseg`` files linearly and takes the likeliest; ``auto`` does so where they are there.
+        target_names: names of the targets, background first.
+        ignore_outside: leave out what lies beyond the prediction's field of view instead of counting it as missed.
+
+    Raises:
+        GridError: grids differ and ``resample`` is ``none``, probabilities are missing, or the two lie apart.
+    """
+    if same_grid(prediction.grid, reference.grid):
+        return AlignedPair(prediction.labels, reference.labels, reference.grid)
+    if resample == "none":
+        raise GridError(
+            f"'{path.name}' and its reference are on different grids: {describe_grid(prediction.grid)}, against "
+            f"{describe_grid(reference.grid)}; set resample=auto, or predict in the reference's space"
+        )
+    files = probability_files(path, target_names)
+    if files and resample != "prediction":
+        labels, how = _likeliest(files, reference.grid), "probabilities"
+    elif resample == "probabilities":
+        raise GridError(
+            f"'{path.name}' has no _label-{target_names[1]}_probseg files beside it for resample=probabilities; "
+            "predict with save_probabilities=true, or set resample=prediction"
+        )
+    else:
+        labels = resample_to_grid(prediction.labels, prediction.grid.affine, reference.grid, order=0)
+        how = "prediction"
+    seen = resample_to_grid(np.ones(prediction.grid.shape, np.uint8), prediction.grid.affine, reference.grid, 0) == 1
+    structures = (reference.labels > 0) & (reference.labels != IGNORED)
+    outside = 1.0 - float((structures & seen).sum()) / max(int(structures.sum()), 1)
+    if structures.any() and outside == 1.0:
+        raise GridError(
+            f"'{path.name}' and its reference do not overlap: {describe_grid(prediction.grid)}, against "
+            f"{describe_grid(reference.grid)}; bring both into one scanner space"
+        )
+    target = np.where(seen, reference.labels, np.uint8(IGNORED)) if ignore_outside else reference.labels
+    return AlignedPair(labels, target, reference.grid, how, outside)
+
+
+def same_grid(one: Grid, other: Grid) -> bool:
+    """Whether the voxels of two grids coincide, up to rounding in their headers."""
+    if tuple(one.shape) != tuple(other.shape):
+        return False
+    corners = np.array([[*corner, 1] for corner in np.ndindex(2, 2, 2)]) * [*(np.array(one.shape) - 1), 1]
+    shift = np.linalg.norm((corners @ (one.affine - other.affine).T)[:, :3], axis=1).max()
+    return bool(shift < SAME_PLACE * spacing_of(other.affine).min())
+
+
+def describe_grid(grid: Grid) -> str:
+    """For messages: ``182x218x182 voxels of 1x1x1 mm, RAS, centre (0, -18, 18) mm``."""
+    centre = grid.affine[:3, :3] @ ((np.asarray(grid.shape) - 1) / 2) + grid.affine[:3, 3]
+    shape = "x".join(str(size) for size in grid.shape)
+    spacing = "x".join(f"{size:.3g}" for size in spacing_of(grid.affine))
+    axes = "".join(nib.aff2axcodes(grid.affine))
+    return f"{shape} voxels of {spacing} mm, {axes}, centre ({', '.join(f'{value:.0f}' for value in centre)}) mm"
+
+
+def probability_files(path: Path, target_names: Sequence[str]) -> dict[int, Path]:
+    """The ``_label-NAME_probseg`` files beside a label map, by target value; empty unless all targets have one."""
+    own = re.sub(r"_dseg$", "", volume_stem(path))
+    found = {}
+    for value, name in enumerate(target_names[1:], start=1):
+        for candidate in path.parent.glob(f"*label-{name}_*probseg.*"):
+            stem = re.sub(r"_probseg$", "", volume_stem(candidate))
+            if stem.replace(f"_label-{name}", "") == own and NO_SEGMENTATION.search(volume_stem(candidate)):
+                found[value] = candidate
+    return found if len(found) == len(target_names) - 1 else {}
+
+
+def _likeliest(files: dict[int, Path], grid: Grid) -> np.ndarray:
+    """Linear interpolation, label by label; what no structure claims is background."""
+    best, winner = np.zeros(grid.shape, np.float32), np.zeros(grid.shape, np.uint8)
+    claimed = np.zeros(grid.shape, np.float32)
+    for value, file in sorted(files.items()):
+        volume = read_volume(file, np.float32)
+        share = resample_to_grid(volume.data, volume.affine, grid, order=1)
+        claimed += share
+        better = share > best
+        best[better], winner[better] = share[better], value
+    winner[1.0 - claimed >= best] = 0
+    return winner
