@@ -39,9 +39,11 @@ def new_figure(rows: int, columns: int, width_px: float, height_px: float, **opt
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # late: matplotlib takes a while to import
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+    spaced = ConstrainedLayoutEngine(h_pad=0.09, w_pad=0.06)  # inches
     size = (columns * width_px / CSS_DPI, rows * height_px / CSS_DPI)
-    figure = Figure(figsize=size, dpi=CSS_DPI, facecolor="white", layout="constrained")
+    figure = Figure(figsize=size, dpi=CSS_DPI, facecolor="white", layout=spaced)
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, squeeze=False, **options)
     for one in axes.flat:
