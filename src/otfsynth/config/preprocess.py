@@ -8,7 +8,6 @@ from pathlib import Path
 from otfsynth.config import checks
 from otfsynth.config.skullstrip import LAYOUTS, METHODS, StrippingConfig, check_paths
 
-DENOISING = ("none", "curvature_flow", "non_local_means")
 NORMALIZATIONS = ("zscore", "minmax", "none")
 DIRECTIONS = ("RL", "AP", "SI")
 
@@ -25,8 +24,8 @@ class PreparationConfig:
     """N4 (Tustison et al., 2010): divide by a smooth field that sharpens the histogram."""
     bias_shrink: int = 4
     """N4 estimates the field on every so many voxels, and divides all of them by it."""
-    denoising: str = "none"
-    """One of :data:`DENOISING`."""
+    denoising: bool = False
+    """Curvature flow: smooths tissue, keeps borders."""
     orientation: str | None = "RAS"
     """Where the axes point, e.g. LPS; ``null`` leaves them."""
     spacing_mm: list[float] | None = field(default_factory=lambda: [1.0, 1.0, 1.0])
@@ -42,7 +41,6 @@ class PreparationConfig:
 
     def __post_init__(self) -> None:
         checks.check_between("steps.bias_shrink", self.bias_shrink, 1, 16)
-        checks.check_choice("steps.denoising", self.denoising, DENOISING)
         checks.check_choice("steps.normalization", self.normalization, NORMALIZATIONS)
         if self.orientation is not None:
             check_orientation(self.orientation)
@@ -52,9 +50,10 @@ class PreparationConfig:
             _check_triple("steps.shape", self.shape, 1, 2048)
         if self.clip_percentiles is not None:
             checks.check_range("steps.clip_percentiles", self.clip_percentiles, 0, 100)
-            checks.check_positive(
-                "the width of steps.clip_percentiles", self.clip_percentiles[1] - self.clip_percentiles[0]
-            )
+            if self.clip_percentiles[0] == self.clip_percentiles[1]:
+                raise checks.ConfigurationError(
+                    f"steps.clip_percentiles={list(self.clip_percentiles)} leaves one intensity; give e.g. [0.5, 99.5]"
+                )
         if self.histogram_reference is not None and not Path(self.histogram_reference).expanduser().is_file():
             raise checks.ConfigurationError(
                 f"steps.histogram_reference={self.histogram_reference} is no file; give a NIfTI or MGZ scan"

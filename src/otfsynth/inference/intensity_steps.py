@@ -39,35 +39,20 @@ def correct_bias(data: np.ndarray, mask: np.ndarray, spacing_mm: Sequence[float]
     return np.asarray(data / np.exp(field - field[usable].mean()), np.float32)
 
 
-def denoise(data: np.ndarray, mask: np.ndarray, spacing_mm: Sequence[float], method: str) -> np.ndarray:
-    """Smooth tissue and keep its borders.
+def denoise(data: np.ndarray, spacing_mm: Sequence[float]) -> np.ndarray:
+    """Smooth tissue and keep its borders, by curvature flow (Malladi and Sethian, 1996).
 
-    Curvature flow moves level sets by their curvature and so has no intensity to choose: it does the same to every
-    contrast and scale. Non-local means averages similar patches (Coupe et al., 2008); slower, it keeps more texture,
-    and takes the noise level from the image (Donoho's wavelet estimate).
+    It moves level sets by their curvature and so has no intensity to choose, as anisotropic diffusion (conductance) and
+    non-local means (noise level) have: it does the same to every contrast and scale.
 
     Args:
         data: float32 (x, y, z).
-        mask: bool (x, y, z), where the noise level is taken from.
-        spacing_mm: voxel size per axis.
-        method: ``curvature_flow``, ``non_local_means`` or ``none``.
+        spacing_mm: voxel size per axis; along axes of thick slices less is smoothed.
     """
-    if method == "curvature_flow":
-        import SimpleITK
+    import SimpleITK
 
-        time_step = STABLE_TIME_STEP * min(spacing_mm) ** 2
-        return _from_itk(SimpleITK.CurvatureFlow(_to_itk(data, spacing_mm), time_step, FLOW_ITERATIONS))
-    if method == "non_local_means":
-        from skimage.restoration import denoise_nl_means, estimate_sigma
-
-        from otfsynth.inference.preparation import bounding_box
-
-        sigma = float(estimate_sigma(data[bounding_box(mask)]))
-        smoothed = denoise_nl_means(
-            data, patch_size=3, patch_distance=3, h=0.8 * sigma, sigma=sigma, fast_mode=True, preserve_range=True
-        )
-        return np.asarray(smoothed, np.float32)
-    return data
+    time_step = STABLE_TIME_STEP * min(spacing_mm) ** 2
+    return _from_itk(SimpleITK.CurvatureFlow(_to_itk(data, spacing_mm), time_step, FLOW_ITERATIONS))
 
 
 def clip_to_percentiles(data: np.ndarray, mask: np.ndarray, percentiles: Sequence[float]) -> np.ndarray:

@@ -61,7 +61,8 @@ def prepare_scan(
     spacing = [float(size) for size in spacing_of(volume.affine)]
     if config.bias_correction:
         data = correct_bias(data, mask, spacing, config.bias_shrink)
-    data = denoise(data, mask, spacing, config.denoising)
+    if config.denoising:
+        data = denoise(data, spacing)
     data, mask, affine = _to_grid(data, mask, volume, config)
     if config.clip_percentiles is not None:
         data = clip_to_percentiles(data, mask, config.clip_percentiles)

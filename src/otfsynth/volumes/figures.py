@@ -198,7 +198,10 @@ def _resized(picture: np.ndarray, across: float, up: float) -> np.ndarray:
 
 
 def _mark(axes: Any, edges: tuple[str, str], x: int, y: int, shape: tuple[int, ...]) -> None:
-    style = {"color": "#8fa3b0", "fontsize": _points(9), "va": "bottom"}
+    from matplotlib.patheffects import withStroke
+
+    rim = [withStroke(linewidth=2, foreground="black")]  # legible on bright skin, too
+    style = {"color": "#a9bcc8", "fontsize": _points(10), "va": "bottom", "path_effects": rim}
     axes.text(x + 3, y + shape[0] - 2, edges[0], ha="left", **style)
     axes.text(x + shape[1] - 4, y + shape[0] - 2, edges[1], ha="right", **style)
 

@@ -96,9 +96,9 @@ class CommandStripper:
             raise SkullStripError(
                 f"'{self.words[0]}' left no readable {{{self._reads}}} of '{name}': {error}"
             ) from error
-        if self._reads == "output":
-            found = Volume((np.nan_to_num(found.data) != 0).astype(np.uint8), found.affine, found.name)
-        return checked_mask(found, volume, f"{{{self._reads}}} of {self.words[0]}")
+        values = np.nan_to_num(found.data)
+        inside = values > 0 if self._reads == "mask" else values != 0
+        return checked_mask(inside, found.affine, volume, f"{{{self._reads}}} of {self.words[0]}")
 
 
 def _words(template: str | None) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from otfsynth.inference.preparation import bounding_box
 from otfsynth.inference.skullstrip.stripper import finite
 from otfsynth.volumes import spacing_of
 
@@ -18,7 +19,7 @@ CUT_SHARE = 0.25
 """Of the largest section of the object, at an edge of the field of view: brains end at the stem, heads at the neck."""
 TOLERANCE = 0.002
 """Of the brightest voxels: what interpolation leaves around a brain that was resampled after stripping."""
-WORKING_MM = 2.0
+WORKING_MM = 3.0
 
 
 @dataclass(frozen=True)
@@ -74,17 +75,24 @@ def stripped_mask(data: np.ndarray) -> np.ndarray:
 
 def background_of(data: np.ndarray) -> tuple[float, float]:
     """The commonest value on the six faces of a scan, and how far from it a voxel may be to count as background."""
-    faces = [finite(np.take(data, edge, axis=axis)).ravel() for axis in range(3) for edge in (0, -1)]
+    faces = [finite(np.moveaxis(data, axis, 0)[edge]).ravel() for axis in range(3) for edge in (0, -1)]
     values, counts = np.unique(np.concatenate(faces), return_counts=True)
     background = float(values[counts.argmax()])
-    contrast = np.abs(finite(data.ravel()[:: max(1, data.size // 500_000)]) - background)
+    contrast = np.abs(finite(data.ravel(order="K")[:: max(1, data.size // 500_000)]) - background)
     return background, TOLERANCE * float(np.percentile(contrast, 99))
 
 
 def _largest_object(inside: np.ndarray) -> np.ndarray:
-    labels, count = ndimage.label(inside)
-    sizes = np.bincount(labels.ravel())[1:]
-    return np.asarray(ndimage.binary_fill_holes(labels == 1 + sizes.argmax())) if count else inside
+    """With what it encloses in any plane: where bone is 0, the scalp is a ring around the brain, open at the neck."""
+    box = bounding_box(inside)
+    filled = ndimage.binary_fill_holes(inside[box])
+    for axis in range(3):
+        for section, whole in zip(np.moveaxis(inside[box], axis, 0), np.moveaxis(filled, axis, 0), strict=True):
+            whole |= ndimage.binary_fill_holes(section)  # a view: changes filled
+    labels, _ = ndimage.label(filled)
+    largest = np.zeros_like(inside)
+    largest[box] = labels == 1 + np.bincount(labels.ravel())[1:].argmax()
+    return largest
 
 
 def _cut_share(inside: np.ndarray) -> float:

@@ -6,16 +6,20 @@ from pathlib import Path
 
 import numpy as np
 
+from otfsynth.inference.preparation import from_canonical
 from otfsynth.inference.skullstrip.stripper import SkullStripError
-from otfsynth.volumes import Volume, is_volume_name, read_volume, volume_stem
+from otfsynth.volumes import Volume, is_volume_name, read_volume, to_canonical, volume_stem
 
-ENDINGS = ("", "_mask", "_desc-brain_mask", "_brain_mask", "_brainmask", "_bet", "_brain")
+MASK_ENDINGS = ("_desc-brain_mask", "_mask", "_brain_mask", "_brainmask", "_bet", "")
 """Behind the name of the case, in the order in which they are tried."""
-AFFINE_TOLERANCE_MM = 0.01
+BRAIN_ENDINGS = ("_brain",)
+"""Of stripped scans, whose voxels that are not 0 are brain; tried last."""
+MOST_APART_MM = 0.5
+"""Between a corner voxel of the mask and that of the scan: more than rounding in headers, less than a voxel."""
 
 
 class MaskFolderStripper:
-    """Reads masks: every voxel above 0 is brain.
+    """Reads masks: voxels above 0 are brain, of probabilities those above one half.
 
     Args:
         folder: masks, in subfolders too.
@@ -42,64 +46,84 @@ class MaskFolderStripper:
 
     def mask(self, volume: Volume, path: Path | None, case: str = "") -> np.ndarray:
         """The brain, see :class:`Stripper`."""
-        stems = _stems(case, path, volume)
-        file = self._find(stems, path)
-        if file is None:
-            looked_for = ", ".join(f"{stems[0]}{ending}.nii.gz" for ending in ENDINGS[:4])
-            raise SkullStripError(
-                f"no mask of '{case or volume.name}' in '{self.folder}'; looked for {looked_for} and the like"
-            )
-        return checked_mask(read_volume(file), volume, str(file))
+        name = case or volume_stem(path or volume.name)
+        for stem, folders in _names(name, volume_stem(path or volume.name)):
+            for ending in MASK_ENDINGS + BRAIN_ENDINGS:
+                file = self._only_one(stem + ending, folders, path)
+                if file is not None:
+                    return _read(file, ending, volume)
+        looked_for = ", ".join(f"{name}{ending}.nii.gz" for ending in MASK_ENDINGS)
+        raise SkullStripError(f"no mask of '{name}' in '{self.folder}'; looked for {looked_for} (or .nii, .mgz)")
 
-    def _find(self, stems: list[str], scan: Path | None) -> Path | None:
-        for stem in stems:
-            for ending in ENDINGS:
-                files = [file for file in self._files.get(stem + ending, []) if not _same_file(file, scan)]
-                if len(files) > 1:
-                    listing = ", ".join(f"'{file.relative_to(self.folder)}'" for file in files)
-                    raise SkullStripError(f"'{self.folder}' holds several masks of '{stem}': {listing}; leave one")
-                if files:
-                    return files[0]
-        return None
+    def _only_one(self, stem: str, folders: tuple[str, ...], scan: Path | None) -> Path | None:
+        files = [
+            file
+            for file in self._files.get(stem, [])
+            if file.parts[-1 - len(folders) : -1] == folders and not _same_file(file, scan)
+        ]
+        if len(files) > 1:
+            listing = ", ".join(f"'{file.relative_to(self.folder)}'" for file in files)
+            raise SkullStripError(f"'{self.folder}' holds several masks of one name: {listing}; leave one")
+        return files[0] if files else None
 
 
-def checked_mask(mask: Volume, volume: Volume, name: str) -> np.ndarray:
-    """Voxels above 0 of a mask that lies on the grid of a volume, or on the same grid in another order of axes.
+def checked_mask(inside: np.ndarray, affine: np.ndarray, volume: Volume, name: str) -> np.ndarray:
+    """A mask on the grid of a scan, brought from the same grid in whatever order of axes.
 
-    Returns:
-        bool (x, y, z) on the grid of ``volume``.
+    Args:
+        inside: bool (x, y, z).
+        affine: (4, 4) of ``inside``.
+        volume: the scan.
+        name: of the mask, for messages.
 
     Raises:
-        SkullStripError: another grid, or nothing above 0.
+        SkullStripError: another grid, or an empty mask.
     """
-    from otfsynth.inference.preparation import from_canonical
-    from otfsynth.volumes import to_canonical
-
-    data, affine = to_canonical(mask.data, mask.affine)
+    turned, affine = to_canonical(inside, affine)
     wanted, wanted_affine = to_canonical(volume.data, volume.affine)
-    if data.shape != wanted.shape:
+    if turned.shape != wanted.shape:
         raise SkullStripError(
-            f"mask '{name}' has the shape {mask.data.shape}, scan '{volume.name}' {volume.data.shape}; "
+            f"mask '{name}' has the shape {inside.shape}, scan '{volume.name}' {volume.data.shape}; "
             "make the mask on the grid of the scan"
         )
-    corners = np.array(np.meshgrid(*((0, size - 1) for size in data.shape))).reshape(3, -1)
-    apart = np.abs(np.linalg.multi_dot([(affine - wanted_affine)[:3, :3], corners]) + (affine - wanted_affine)[:3, 3:])
-    if apart.max() > AFFINE_TOLERANCE_MM * 50:
+    corners = np.array(np.meshgrid(*((0, size - 1) for size in turned.shape))).reshape(3, -1)
+    difference = affine - wanted_affine
+    apart_mm = np.linalg.norm(difference[:3, :3] @ corners + difference[:3, 3:], axis=0).max()
+    if apart_mm > MOST_APART_MM:
         raise SkullStripError(
-            f"mask '{name}' lies up to {apart.max():.1f} mm beside scan '{volume.name}'; "
+            f"mask '{name}' lies up to {apart_mm:.1f} mm beside scan '{volume.name}'; "
             "make the mask on the grid of the scan"
         )
-    inside = np.nan_to_num(data) > 0
-    if not inside.any():
+    if not turned.any():
         raise SkullStripError(f"mask '{name}' is empty; make it again")
-    return from_canonical(inside, volume.affine)
+    return from_canonical(turned, volume.affine)
 
 
-def _stems(case: str, path: Path | None, volume: Volume) -> list[str]:
-    """Names under which the masks of a scan may be filed: its case, its file, and that without its BIDS suffix."""
-    stems = [stem for stem in (case, volume_stem(path) if path else "", volume_stem(volume.name)) if stem]
-    without_suffix = [stem.rpartition("_")[0] for stem in stems if stem.startswith("sub-")]
-    return list(dict.fromkeys([*stems, *(stem for stem in without_suffix if stem)]))
+def _names(case: str, stem: str) -> list[tuple[str, tuple[str, ...]]]:
+    """Names under which masks of a case may be filed, and the folders that each of them must lie in.
+
+    The case; its file, below the folders by which the case is told from others of the same file name (``a__scan`` is
+    ``a/scan``); and BIDS names without their suffix, since a mask belongs to a session and not to a contrast.
+    """
+    names: list[tuple[str, tuple[str, ...]]] = [(case, ())]
+    prefix = case.removesuffix(f"__{stem}")
+    if case != stem:
+        names.append((stem, tuple(prefix.split("__")) if prefix != case else ()))
+    if stem.startswith("sub-") and "_" in stem and prefix == case:
+        names.append((stem.rpartition("_")[0], ()))
+    return names
+
+
+def _read(file: Path, ending: str, volume: Volume) -> np.ndarray:
+    found = read_volume(file)
+    values = np.nan_to_num(found.data)
+    if ending in BRAIN_ENDINGS:
+        inside = values != 0
+    else:
+        inside = values > (0.5 if values.max() <= 1 else 0)
+        if ending == "" and np.ptp(values[inside]) > 1:
+            raise SkullStripError(f"'{file}' holds intensities, not a mask; name the masks {MASK_ENDINGS[0]}.nii.gz")
+    return checked_mask(inside, found.affine, volume, str(file))
 
 
 def _same_file(file: Path, scan: Path | None) -> bool:
