@@ -11,7 +11,6 @@ import nibabel as nib
 import numpy as np
 
 from otfsynth.config.checks import InputError
-from otfsynth.evaluation.label_files import NO_SEGMENTATION
 from otfsynth.evaluation.overlap import IGNORED
 from otfsynth.evaluation.targets import TargetMap
 from otfsynth.volumes import Grid, read_volume, resample_to_grid, spacing_of, to_canonical, volume_stem
@@ -149,14 +148,19 @@ def describe_grid(grid: Grid) -> str:
 
 def probability_files(path: Path, target_names: Sequence[str]) -> dict[int, Path]:
     """The ``_label-NAME_probseg`` files beside a label map, by target value; empty unless all targets have one."""
-    own = re.sub(r"_dseg$", "", volume_stem(path))
+    own = _undescribed(path)
     found = {}
     for value, name in enumerate(target_names[1:], start=1):
-        for candidate in path.parent.glob(f"*label-{name}_*probseg.*"):
-            stem = re.sub(r"_probseg$", "", volume_stem(candidate))
-            if stem.replace(f"_label-{name}", "") == own and NO_SEGMENTATION.search(volume_stem(candidate)):
+        label = "".join(character for character in name if character.isalnum())  # as BIDS wants it
+        for candidate in sorted(path.parent.glob(f"*_label-{label}_*probseg.*")):
+            if _undescribed(candidate).replace(f"_label-{label}", "") == own:
                 found[value] = candidate
     return found if len(found) == len(target_names) - 1 else {}
+
+
+def _undescribed(path: Path) -> str:
+    """Name without what label maps and probabilities of one case differ in."""
+    return re.sub(r"_(dseg|probseg)$|_desc-[A-Za-z0-9]+", "", volume_stem(path))
 
 
 def _likeliest(files: dict[int, Path], grid: Grid) -> np.ndarray:

@@ -26,7 +26,7 @@ class EvaluationPlan:
         pairing: those with a reference, and what was left over; empty without references.
         images: scan of each case, where it is known.
         rules: how a pair is scored.
-        problems: predictions and listed references that have no partner, one sentence each.
+        problems: cases that should be scored and have no partner, one sentence each.
         notes: what a reader of the results must know.
     """
 
@@ -71,15 +71,25 @@ def plan_evaluation(config: EvaluateConfig) -> EvaluationPlan:
         _ventricle_labels(scheme) if config.ventricles_only else None,
     )
     notes += _notes_on_rules(config)
-    lonely = [*pairing.lonely_references]
-    unlisted = [one for one in lonely if not one.listed]
-    if unlisted:
-        notes.append(f"{len(unlisted)} reference(s) have no prediction: {_listing([one.case for one in unlisted])}.")
-    problems = [f"'{one.path}' has no reference" for one in pairing.lonely_predictions]
-    problems += [f"case '{one.case}' of the list has no prediction ('{one.path}')" for one in lonely if one.listed]
-    return EvaluationPlan(
-        tuple(predictions), pairing, _images(config, pairing.pairs), rules, tuple(problems), tuple(notes)
-    )
+    problems, more_notes = _lonely(pairing)
+    images = _images(config, pairing.pairs)
+    return EvaluationPlan(tuple(predictions), pairing, images, rules, tuple(problems), (*notes, *more_notes))
+
+
+def _lonely(pairing: Pairing) -> tuple[list[str], list[str]]:
+    """Sentences on what has no partner: problems, then notes.
+
+    A list says which cases are to be scored, so each of its lines needs a prediction, and others are no matter;
+    elsewhere the predictions say it.
+    """
+    listed = any(one.reference.listed for one in pairing.pairs)
+    if listed:
+        problems = [f"case '{one.case}' of the list has no prediction" for one in pairing.lonely_references]
+        left, what = pairing.lonely_predictions, "prediction(s) are not on the list"
+    else:
+        problems = [f"'{one.path}' has no reference" for one in pairing.lonely_predictions]
+        left, what = pairing.lonely_references, "reference(s) have no prediction"
+    return problems, [f"{len(left)} {what}: {_listing([one.case for one in left])}."] if left else []
 
 
 def _images(config: EvaluateConfig, pairs: Sequence[Pair]) -> dict[str, Path]:

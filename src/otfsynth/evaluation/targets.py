@@ -178,7 +178,10 @@ def _by_name(table: Path, names: Mapping[int, str], scheme: LabelScheme) -> dict
 def _names_of_tsv(path: Path) -> dict[int, str]:
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            return {int(row["index"]): row["name"] for row in csv.DictReader(file, delimiter="\t")}
+            rows = csv.DictReader(file, delimiter="\t")
+            if not {"index", "name"} <= set(rows.fieldnames or []):
+                raise ValueError(f"columns {rows.fieldnames}")
+            return {int(row["index"]): row["name"] for row in rows}
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise TargetError(f"'{path}' is no table of labels ({error!r}); it needs the columns index and name") from error
 
