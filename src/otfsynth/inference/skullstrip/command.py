@@ -27,7 +27,7 @@ class CommandStripper:
 
     The program is started without a shell. ``{input}`` stands for a NIfTI copy of the scan, ``{mask}`` for the mask to
     write; where the command has no ``{mask}``, what is not 0 in ``{output}`` is brain. All three lie in a temporary
-    folder, in which the program runs.
+    folder; the program runs in the folder of the user, so that relative paths in the command mean what they seem to.
 
     Args:
         template: command line with the places to fill in.
@@ -48,7 +48,7 @@ class CommandStripper:
             raise SkullStripError(
                 f"stripping.command: there is no program '{self.words[0]}'; install it or give its path"
             )
-        self.program = str(Path(program).resolve()) if os.sep in self.words[0] else program
+        self.program = str(Path(program).absolute())  # links stay: the Python of a virtual environment is one
         self.reason = f"the command '{self.words[0]}'"
 
     def mask(self, volume: Volume, path: Path | None, case: str = "") -> np.ndarray:
@@ -58,13 +58,12 @@ class CommandStripper:
             files = {place: Path(folder) / f"{place}.nii.gz" for place in PLACES}
             write_volume(files["input"], volume.data, volume.affine, volume.header)
             arguments = [word.format(**{place: str(file) for place, file in files.items()}) for word in self.words[1:]]
-            self._run([self.program, *arguments], Path(folder), name)
+            self._run([self.program, *arguments], name)
             return self._read(files[self._reads], volume, name)
 
-    def _run(self, command: list[str], folder: Path, name: str) -> None:
+    def _run(self, command: list[str], name: str) -> None:
         process = subprocess.Popen(
             command,
-            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -119,6 +118,6 @@ def _words(template: str | None) -> list[str]:
         )
     if "input" not in places or not places & {"output", "mask"}:
         raise SkullStripError(
-            f"stripping.command={template} needs {{input}}, and {{mask}} or {{output}}; e.g. {EXAMPLE}"
+            f"stripping.command={template} needs {{input}} and {{mask}} or {{output}}; e.g. {EXAMPLE}"
         )
     return words

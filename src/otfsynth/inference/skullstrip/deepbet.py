@@ -42,7 +42,9 @@ class DeepBetStripper:
         try:
             with LOCK:
                 _, found, _ = self._network().run(image)
-        except (ValueError, AssertionError, IndexError) as error:  # how deepbet says that nothing is left
+        except (ValueError, AssertionError, IndexError, RuntimeError) as error:  # how deepbet says that nothing is left
+            if isinstance(error, RuntimeError) and "greater than 0" not in str(error):
+                raise  # no memory, for example; a box without voxels it is not
             raise SkullStripError(
                 f"deepbet found no brain in '{name}'; is it a head? Give its mask (method=mask) or use method=hd-bet"
             ) from error
