@@ -109,6 +109,10 @@ def test_brain_on_the_border_is_measured_on_the_patients_sides() -> None:
     assert border_areas(mask, affine) == {"front": pytest.approx(2 * 10), "right": pytest.approx(2 * 15)}
 
 
+def test_no_cases_at_all() -> None:
+    assert assess([]) == []
+
+
 def test_measures_survive_plain_data() -> None:
     measures = dataclasses.replace(GOOD, asymmetry=(0.1, math.nan, 0.0), entropy=math.nan, border_mm2={"top": 3.5})
     plain = measures.to_dict()

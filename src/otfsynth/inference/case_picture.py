@@ -15,6 +15,8 @@ from otfsynth.volumes import Grid, resample_to_grid, spacing_of, to_canonical
 from otfsynth.volumes.figures import Panel, draw_panels
 
 LINE_CHARACTERS = 130
+BRIGHTEST = 99.8
+"""Percentile of the brain's intensities that is shown white."""
 MARGIN_MM = 20.0
 """Shown around the brain: enough of skull and neck to see what the brain mask left out."""
 
@@ -36,7 +38,8 @@ def draw_case(segmented: SegmentedScan, case: str, target_names: Sequence[str], 
         grid = Grid((x, y, z), affine)
         image, brain = (resample_to_grid(data, image_affine, grid, order) for data, order in ((image, 1), (brain, 0)))
     box = _around(brain | (labels > 0), spacing_of(affine))
-    image, labels = image[box], labels[box]
+    image, labels, brain = image[box], labels[box], brain[box]
+    image = np.minimum(image, np.percentile(image[brain], BRIGHTEST))  # fat and skin would make the brain dark
     names = target_names[1:]
     volumes = zip(names, segmented.measures.volumes_mm3, strict=True)
     lines = [f"{case}   {'   '.join(f'{name} {volume / 1000:.0f} ml' for name, volume in volumes)}"]

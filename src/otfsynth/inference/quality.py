@@ -73,6 +73,8 @@ class Quality:
 
 def assess(records: Sequence[CaseRecord]) -> list[Quality]:
     """Judge all cases of a folder, the worst first; cases of equal score by name."""
+    if not records:
+        return []
     spread = _robust_z([record.measures.volumes_mm3 for record in records])
     judged = []
     for record, z_scores in zip(records, spread, strict=True):

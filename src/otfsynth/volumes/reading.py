@@ -121,10 +121,19 @@ def _check_header(path: Path, image: Any) -> None:
     affine = image.affine
     if affine is None or not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
         raise VolumeError(f"'{path}' has no usable orientation (its affine can't be inverted); mend its sform or qform")
+    if isinstance(image.header, nib.Nifti1Header) and not image.header["sform_code"] and not _has_spacing(path, image):
+        raise VolumeError(f"'{path}' claims voxels of 0 mm; its header must give millimetres (pixdim), mend it")
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     if spacing.min() < MIN_SPACING_MM or spacing.max() > MAX_SPACING_MM:
         sizes = " x ".join(f"{size:g}" for size in spacing)
         raise VolumeError(f"'{path}' claims voxels of {sizes} mm; its header must give millimetres, mend it")
+
+
+def _has_spacing(path: Path, image: Any) -> bool:
+    """Whether the file itself gives voxel sizes: nibabel takes a size of 0 as 1 mm."""
+    with nib.openers.ImageOpener(path) as file:
+        stored = type(image.header).from_fileobj(file, check=False)
+    return bool((stored["pixdim"][1:4] != 0).all())
 
 
 def _first_line(error: BaseException) -> str:
