@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shutil
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -196,3 +197,25 @@ def test_definitions_name_every_metric(tmp_path: Path) -> None:
     found = result(tmp_path, cases=1)
     cells = report(dataclasses.replace(found, notes=("Resampled.",)), tmp_path).text("td")
     assert {"Dice", "HD95", "ASSD", "Surface Dice, 1 mm", "Volume error"} <= set(cells)
+
+
+@pytest.mark.browser
+@pytest.mark.usefixtures("without_plots")
+def test_the_page_fits_a_telephone_and_asks_for_nothing(tmp_path: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    found = result(tmp_path / "data", contrasts=("T1w", "T2w"), cases=1, files=True)
+    path = write_report(dataclasses.replace(found, problems=("'" + 60 * "long_name_" + "' is damaged",)), tmp_path, "a")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = chromium.new_page(viewport={"width": 360, "height": 700})
+        complaints, requested = [], []
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("request", lambda request: requested.append(request.url))
+        page.goto(path.as_uri())
+        page.evaluate("for (const image of document.images) image.loading = 'eager'")
+        page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        assert complaints == []
+        assert {url.split(":")[0] for url in requested} <= {"file", "data"}
+        chromium.close()

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from otfsynth.reports import Column, Link, Page, Picture, Section, Table, write_page
+from otfsynth.reports import Column, Link, Page, Picture, ReportError, Section, Table, write_page
 from otfsynth.reports.rendering import link, shown, sort_key
 from tests.reports.pages import AWKWARD, Parsed, full_page, png
 
@@ -127,7 +127,7 @@ def test_a_page_that_cant_be_written_leaves_the_old_one(tmp_path: Path, monkeypa
         raise OSError("No space left on device")
 
     monkeypatch.setattr(Path, "write_text", full_disk)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(ReportError, match=r"a\.html' could not be written \(No space left"):
         write_page(Page("new", "", ()), path)
     assert "<h1>old</h1>" in path.read_text()
     assert [file.name for file in tmp_path.iterdir()] == ["a.html"]

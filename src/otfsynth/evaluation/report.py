@@ -99,11 +99,9 @@ def _comparisons(result: EvaluationResult) -> list[Section]:
 
 
 def _cases(result: EvaluationResult, cards: Mapping[str, Card]) -> Section:
-    shown = tuple(cards.values())
-    text = (
-        f"The {len(shown)} cases of lowest mean Dice" if len(result.scored) > MOST_CARDS else "Lowest mean Dice first"
-    )
-    return Section("Cases", f"{text} are pictured below the table.", (tables.case_table(result, cards),), cards=shown)
+    which = f"The {MOST_CARDS} cases of lowest mean Dice" if len(result.scored) > MOST_CARDS else "The cases"
+    text = f"{which} are pictured below the table, the worst first." if cards else ""
+    return Section("Cases", text, (tables.case_table(result, cards),), cards=tuple(cards.values()))
 
 
 def _definitions(result: EvaluationResult) -> Section:

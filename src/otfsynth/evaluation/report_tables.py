@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 CASE_METRICS = ("dice", "hd95_mm", "surface_dice_1mm", "relative_volume_error")
 EN_DASH = "\u2013"
+THESIS_NOTE = (
+    "Thesis: nnU-Net trained on 500 frozen lab2im volumes, tested on skull-stripped scans of OASIS-3. Only the same "
+    "protocol on the same scans gives numbers that may be compared with these."
+)
 INTERVAL = "Interval: 95 % bootstrap interval (BCa) of the mean over subjects, each with all its scans; from three on."
 
 
@@ -50,6 +54,8 @@ def headline_table(result: EvaluationResult) -> Table | None:
         f"{INTERVAL} Missed: only one side has the structure; the Dice of such a case is 0 and counts. Cases in which "
         "neither side has it are left out."
     )
+    if published:
+        notes += f"\n\n{THESIS_NOTE}"
     return Table(tuple(columns), tuple(rows), "Dice by contrast and structure", notes)
 
 

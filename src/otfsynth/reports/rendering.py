@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from otfsynth.config.checks import InputError
 from otfsynth.reports.page import Cell, Column, Link, Page, Picture
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 DASH, MINUS, THIN_SPACE = "\u2013", "\u2212", "\u202f"
 PNG_SIZE = slice(16, 24)
 """Where a PNG's header has its width and height: two big-endian integers of four bytes."""
+
+
+class ReportError(InputError):
+    """A page that can't be written; the message names it."""
 
 
 def write_page(page: Page, path: Path) -> Path:
@@ -30,6 +35,9 @@ def write_page(page: Page, path: Path) -> Path:
 
     Returns:
         ``path``.
+
+    Raises:
+        ReportError: the file can't be written.
     """
     path = Path(path)
     html = _template().render(page=page, folder=path.parent.resolve())
@@ -38,6 +46,8 @@ def write_page(page: Page, path: Path) -> Path:
     try:
         part.write_text(html, encoding="utf-8")
         os.replace(part, path)
+    except OSError as error:
+        raise ReportError(f"'{path}' could not be written ({error.strerror or error}); is the disk full?") from error
     finally:
         part.unlink(missing_ok=True)
     return path
