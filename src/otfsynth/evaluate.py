@@ -8,6 +8,7 @@ of one session also how far they agree, with ``compare=OTHER/summary.json`` the 
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,7 +44,8 @@ def evaluate(config: EvaluateConfig, job: Job) -> None:
     plan = plan_evaluation(config)
     folder = job.folder / Path(config.output).expanduser()
     save_run_record(config, package_versions(), folder)
-    logger.info("%-16s %d, of %d predictions", "pairs", len(plan.pairing.pairs), len(plan.predictions))
+    paired = f", {len(plan.pairing.pairs)} with a reference" if config.references else ""
+    logger.info("%-16s %d%s", "predictions", len(plan.predictions), paired)
     for sentence in (*plan.notes, *plan.problems):
         logger.info("%-16s %s", "", sentence)
     result = run_evaluation(plan, config, folder)
@@ -78,17 +80,17 @@ def write_results(result: EvaluationResult, plan: EvaluationPlan, title: str, fo
 
 
 def write_table(table: pd.DataFrame, path: Path) -> Path:
-    """Write a CSV whole or not at all; undefined numbers as ``nan``, failures as ``inf``."""
+    """Write a CSV whole or not at all: every digit, undefined numbers as ``nan``, failures as ``inf``."""
     from otfsynth.volumes import write_bytes_atomically
 
-    return write_bytes_atomically(path, table.to_csv(index=False, na_rep="nan", float_format="%.10g").encode())
+    return write_bytes_atomically(path, table.to_csv(index=False, na_rep="nan").encode())
 
 
 def _print_dice(result: EvaluationResult) -> None:
     if result.summary is not None:
         dice = result.summary[result.summary["metric"] == "dice"]
         for row in dice.itertuples():
-            interval = f"  [{row.low:.3f}, {row.high:.3f}]" if row.low == row.low else ""
+            interval = "" if math.isnan(row.low) else f"  [{row.low:.3f}, {row.high:.3f}]"
             left_out = f"  {row.undefined} undefined" if row.undefined else ""
             logger.info(
                 "%-8s %-12s Dice %.3f%s  n = %d%s", row.contrast, row.label, row.mean, interval, row.n, left_out

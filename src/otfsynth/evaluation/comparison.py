@@ -55,9 +55,11 @@ def read_other(path: Path, label_names: tuple[str, ...]) -> pd.DataFrame:
     cases = read_summary(path)
     beside = path.with_name("metrics.csv")
     if beside.is_file():
-        table = pd.read_csv(beside, keep_default_na=False, na_values={"value": ["nan", ""]}, dtype={"case": str})
+        table = pd.read_csv(beside, dtype=str, keep_default_na=False)
         if set(METRIC_COLUMNS) <= set(table.columns):
-            return table[["case", "label", "metric", "value"]]
+            # By Python's float, exact to the last digit: a rank test would rank the rounding of equal evaluations
+            values = [float(text or "nan") for text in table["value"]]
+            return table[["case", "label", "metric"]].assign(value=values)
     rows = []
     for case in cases:
         name = case.get("case") or describe_labels(Path(case["prediction_file"])).case
