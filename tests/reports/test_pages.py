@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import shutil
+from importlib.resources import files
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -131,3 +132,25 @@ def test_a_page_that_cant_be_written_leaves_the_old_one(tmp_path: Path, monkeypa
         write_page(Page("new", "", ()), path)
     assert "<h1>old</h1>" in path.read_text()
     assert [file.name for file in tmp_path.iterdir()] == ["a.html"]
+
+
+@pytest.mark.parametrize(
+    ("text", "ground"),
+    [
+        *[("ink", "paper"), ("ink", "page"), ("ink", "head"), ("muted", "page"), ("muted", "head"), ("accent", "page")],
+        ("warning", "warning-page"),
+    ],
+)
+def test_texts_stand_out_from_their_ground(text: str, ground: str) -> None:
+    """WCAG 2.1, level AA: a contrast of at least 4.5."""
+    style = files("otfsynth.reports").joinpath("style.css").read_text()
+    colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", style))
+    light, dark = sorted((_luminance(colours[name]) for name in (text, ground)), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def _luminance(colour: str) -> float:
+    """Relative luminance of a colour of sRGB."""
+    channels = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
