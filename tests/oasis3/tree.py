@@ -21,6 +21,7 @@ from scipy import ndimage
 LAYOUTS = ("download", "download_nifti", "xnat", "bids")
 FREESURFER = ("beside", "separate", "assessor", "none")
 ISOTROPIC_MM, THICK_MM, SEGMENTATION_MM = (3.5, 3.5, 3.5), (3.0, 3.0, 7.0), (3.0, 3.0, 3.0)
+MARGIN_MM = 20.0
 INTENSITIES = {"T2w": (0.0, 110.0, 80.0, 230.0), "FLAIR": (0.0, 130.0, 100.0, 30.0)}
 """Of background, grey matter, white matter and CSF."""
 
@@ -57,7 +58,7 @@ def plan(subjects: int) -> list[PlannedSession]:
             files += [("anat4", "T2w")] if index % 3 != 2 else []
             files += [("anat5", "FLAIR")] if index % 3 != 1 else []
             files += [("anat6", "angio"), ("swi1", "swi"), ("func1", "task-rest_run-01_bold")]
-            day = f"d{129 + 37 * number + 700 * visit:04d}"
+            day = f"d{129 + 37 * number % 3000 + 700 * visit:04d}"
             sessions.append(PlannedSession(f"OAS3{number + 1:04d}", day, tuple(files), index % 6 != 5))
     return sessions
 
@@ -198,7 +199,7 @@ def _grid(
 ) -> tuple[tuple[int, ...], np.ndarray]:
     """RAS grid around the middle of a volume."""
     extent = np.asarray(shape) * np.linalg.norm(affine[:3, :3], axis=0)
-    size = np.ceil(extent / spacing_mm).astype(int)
+    size = np.ceil((extent + MARGIN_MM) / spacing_mm).astype(int)
     middle = (affine @ [*((np.asarray(shape) - 1) / 2), 1])[:3]
     grid_affine = np.diag([*spacing_mm, 1.0])
     grid_affine[:3, 3] = middle - (size - 1) / 2 * spacing_mm
