@@ -78,7 +78,7 @@ def _badge(label: str, values: Mapping[tuple[str, str], float]) -> str:
 
 
 def _overlay(case: ScoredCase, rules: ScoringRules, folder: Path) -> Path:
-    """Draw the slices of a case as they were scored, on the grid of the reference, cropped around what is labelled."""
+    """Draw the slices of a case on the grid on which it was scored, cropped around what is labelled."""
     prediction = read_labels(case.prediction, rules.prediction)
     reference = read_labels(case.reference, rules.reference)
     pair = align(case.prediction, prediction, reference, rules.resample, rules.target_names, rules.ignore_outside)

@@ -36,25 +36,27 @@ STYLES = {
     "recall": MetricStyle("Recall", "TP / (TP + FN): share of the reference's voxels that were found."),
     "hd95_mm": MetricStyle(
         "HD95",
-        "95 % Hausdorff distance between the surfaces of prediction and reference, the larger of both directions; "
-        "infinite where only one side has the structure.",
+        "95 % Hausdorff distance: the larger of both directions' smallest distance that 95 % of the surface does not "
+        "exceed. Infinite where only one side has the structure.",
         "mm",
         2,
     ),
     "assd_mm": MetricStyle(
         "ASSD",
-        "Average symmetric surface distance: mean distance from the points of either surface to the other one.",
+        "Average symmetric surface distance: mean distance to the other surface, over both surfaces together. Infinite "
+        "where only one side has the structure.",
         "mm",
         2,
     ),
     "surface_dice_1mm": MetricStyle(
-        "Surface Dice, 1 mm", "Share of both surfaces that lies within 1 mm of the other one."
+        "Surface Dice, 1 mm", "Share of both surfaces that lies within 1 mm of the other one; 0 where one is missing."
     ),
     "volume_mm3": MetricStyle("Volume", "Volume of the structure in the prediction.", "ml", 1, 1e-3),
     "reference_volume_mm3": MetricStyle("Reference volume", "Volume of the structure in the reference.", "ml", 1, 1e-3),
     "relative_volume_error": MetricStyle(
         "Volume error",
-        "(predicted volume - reference volume) / reference volume; negative is too small.",
+        "(predicted - reference volume) / reference volume; negative is too small, infinite without the structure in "
+        "the reference.",
         "%",
         1,
         100.0,
