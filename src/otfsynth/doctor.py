@@ -18,7 +18,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 
 from packaging.requirements import Requirement
 
@@ -27,8 +26,6 @@ from otfsynth.config.machine import Machine, has_wandb_key
 
 PYTHONS = ((3, 11), (3, 13))
 """Oldest and newest Python that the package is tested on."""
-HD_BET_WEIGHTS = Path("~/hd-bet_params/release_2.0.0")
-"""Where HD-BET 2 looks for its weights; the path is fixed in its code."""
 LEAST_FREE_GB = 5.0
 
 MARKS = {"ok": "ok     ", "note": "note   ", "broken": "BROKEN "}
@@ -180,11 +177,17 @@ def check_extension() -> Iterator[Finding]:
 
 def check_skull_stripping() -> Iterator[Finding]:
     """The two skull-stripping networks and their weights."""
-    weights = HD_BET_WEIGHTS.expanduser()
-    present = weights.is_dir() and any(weights.iterdir())
-    detail = f"weights in {HD_BET_WEIGHTS}" if present else f"no weights in {HD_BET_WEIGHTS}; deepbet is used instead"
-    remedy = "" if present else "hd-bet -i SCAN.nii.gz -o BRAIN.nii.gz -device cpu   (fetches them once)"
-    yield Finding("HD-BET", "ok" if present else "note", detail, remedy)
+    from otfsynth.config.skullstrip import StrippingConfig
+    from otfsynth.inference.skullstrip.hd_bet import FILES, missing_files, weights_url
+
+    folder = StrippingConfig().hd_bet_weights
+    missing = missing_files(folder)
+    if not missing:
+        yield Finding("HD-BET", "ok", f"weights in {folder}: method=auto takes it")
+    else:
+        found = f"incomplete weights in {folder} ({', '.join(missing)} missing)" if len(missing) < len(FILES) else ""
+        remedy = f"optional: unpack {weights_url()} in {folder}"
+        yield Finding("HD-BET", "note", f"{found or f'no weights in {folder}'}; method=auto takes deepbet", remedy)
     if _version("deepbet"):
         yield Finding("deepbet", "ok", f"{_version('deepbet')}, weights in its package")
 
