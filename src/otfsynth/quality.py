@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -56,6 +57,7 @@ def quality(config: QualityConfig, job: Job) -> None:
             Path(temporary),
             config.bins,
             config.slice_step,
+            config.hardware.threads or os.cpu_count() or 1,
         )
     report = write_study(result, folder, _title(config), tuple(notes))
     logger.info("%-16s %s", "report", report)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,6 +101,7 @@ def compare_images(
     folder: Path,
     bins: int = 64,
     slice_step: int = 1,
+    threads: int = 1,
 ) -> QualityResult:
     """Prepare and compare images.
 
@@ -109,6 +112,7 @@ def compare_images(
         folder: for temporary files.
         bins: of the histograms.
         slice_step: every so many axial slices enter the SSIM.
+        threads: pairs that are compared at once.
 
     Raises:
         ImageQualityError: no real or no synthetic image could be used.
@@ -123,16 +127,16 @@ def compare_images(
             stored[source.name] = (source.contrast, _store(prepared, folder / str(len(stored))))
     if not stored:
         raise ImageQualityError("no real image can be used:\n" + _listing(found.failures))
-    synthetic_count = 0
-    for source in synthetic:
-        prepared = _take(source, SYNTHETIC, preparation, bins, found)
-        if prepared is not None:
-            synthetic_count += 1
-            for name, (contrast, other) in stored.items():
-                alike = likeness(other, prepared, slice_step)
-                found.pairs.append((name, contrast, source.name, *dataclasses.astuple(alike)))
-                _keep_best(found.matches, name, other, source.name, prepared, alike.ssim)
-    if not synthetic_count:
+    with ThreadPoolExecutor(threads) as pool:  # SciPy's filters let other threads run
+        for source in synthetic:
+            prepared = _take(source, SYNTHETIC, preparation, bins, found)
+            if prepared is not None:
+                compare = partial(likeness, second=prepared, slice_step=slice_step)
+                likenesses = pool.map(compare, (other for _, other in stored.values()))
+                for (name, (contrast, other)), alike in zip(stored.items(), likenesses, strict=True):
+                    found.pairs.append((name, contrast, source.name, *dataclasses.astuple(alike)))
+                    _keep_best(found.matches, name, other, source.name, prepared, alike.ssim)
+    if not found.pairs:
         raise ImageQualityError("no synthetic image can be used:\n" + _listing(found.failures))
     images = pd.DataFrame(found.images, columns=list(IMAGE_COLUMNS))
     pairs = pd.DataFrame(found.pairs, columns=list(PAIR_COLUMNS))

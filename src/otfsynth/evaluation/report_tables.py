@@ -177,9 +177,9 @@ def definition_table(result: EvaluationResult) -> Table:
     used = [metric for metric in STYLES if (result.metrics["metric"] == metric).any()]
     rows = tuple((STYLES[metric].title, STYLES[metric].unit, STYLES[metric].definition) for metric in used)
     notes = (
-        "TP, FP, FN: voxels that both sides have, that only the prediction has and that only the reference has. Surfaces "
-        "and their areas are those of DeepMind's definition (Nikolov et al. 2018), in MONAI's implementation; every "
-        "statistic of distances weighs by area."
+        "TP, FP, FN: voxels that both sides have, that only the prediction has and that only the reference has. "
+        "Surfaces and their areas are those of DeepMind's definition (Nikolov et al. 2018), in MONAI's implementation; "
+        "every statistic of distances weighs by area."
     )
     return Table((Column("Metric"), Column("Unit"), Column("Definition")), rows, "", notes)
 
