@@ -56,7 +56,7 @@ def evaluate(config: EvaluateConfig, job: Job) -> None:
     log_to_wandb(result, config.logger, folder)
     logger.info("%-16s %s", "report", page)
     if result.problems:
-        logger.error("%d case(s) could not be scored; the report names them", len(result.problems))
+        logger.error("%d problem(s), the others are scored; the report names them", len(result.problems))
         sys.exit(SOME_FAILED)
 
 

@@ -102,8 +102,8 @@ def align(
         return AlignedPair(prediction.labels, reference.labels, reference.grid)
     if resample == "none":
         raise GridError(
-            f"'{path.name}' and its reference are on different grids: {describe_grid(prediction.grid)}, against "
-            f"{describe_grid(reference.grid)}; set resample=auto, or predict in the reference's space"
+            f"'{path.name}' and what it is compared with are on different grids: "
+            f"{describe_grid(prediction.grid)}, against {describe_grid(reference.grid)}; set resample=auto, or predict in that space"
         )
     files = probability_files(path, target_names)
     if files and resample != "prediction":
@@ -121,7 +121,7 @@ def align(
     outside = 1.0 - float((structures & seen).sum()) / max(int(structures.sum()), 1)
     if structures.any() and outside == 1.0:
         raise GridError(
-            f"'{path.name}' and its reference do not overlap: {describe_grid(prediction.grid)}, against "
+            f"'{path.name}' and what it is compared with do not overlap: {describe_grid(prediction.grid)}, against "
             f"{describe_grid(reference.grid)}; bring both into one scanner space"
         )
     target = np.where(seen, reference.labels, np.uint8(IGNORED)) if ignore_outside else reference.labels
@@ -143,7 +143,7 @@ def describe_grid(grid: Grid) -> str:
     shape = "x".join(str(size) for size in grid.shape)
     spacing = "x".join(f"{size:.3g}" for size in spacing_of(grid.affine))
     axes = "".join(nib.aff2axcodes(grid.affine))
-    return f"{shape} voxels of {spacing} mm, {axes}, centre ({', '.join(f'{value:.0f}' for value in centre)}) mm"
+    return f"{shape} voxels of {spacing} mm, {axes}, centre ({', '.join(f'{round(value)}' for value in centre)}) mm"
 
 
 def probability_files(path: Path, target_names: Sequence[str]) -> dict[int, Path]:
