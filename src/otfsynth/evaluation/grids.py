@@ -103,7 +103,8 @@ def align(
     if resample == "none":
         raise GridError(
             f"'{path.name}' and what it is compared with are on different grids: "
-            f"{describe_grid(prediction.grid)}, against {describe_grid(reference.grid)}; set resample=auto, or predict in that space"
+            f"{describe_grid(prediction.grid)}, against {describe_grid(reference.grid)}; "
+            "set resample=auto, or predict in that space"
         )
     files = probability_files(path, target_names)
     if files and resample != "prediction":
