@@ -7,19 +7,23 @@ lists that ``train``, ``predict`` and ``evaluate`` take; no subject is on both s
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from otfsynth.config.command import Job, run_command
-from otfsynth.config.oasis3 import ACTIONS, Oasis3Config
+from otfsynth.config.oasis3 import Oasis3Config
 
 if TYPE_CHECKING:
     from otfsynth.data.oasis3 import Oasis3
 
 SOME_DAMAGED = 1
 """Exit code where ``check=true`` found files that can't be used."""
+VALUE_FLAGS = ("--cfg", "-c", "--package", "-p", "--info", "-i", "--config-dir", "-cd", "--config-name", "-cn")
+"""Hydra's own flags that a word of theirs follows."""
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +35,7 @@ def oasis3(config: Oasis3Config, job: Job) -> None:
         InputError: something that the user gave can't be used.
     """
     # Late, so that --help and a misspelt override answer at once
+    from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from otfsynth.data.oasis3 import read_oasis3
@@ -39,10 +44,12 @@ def oasis3(config: Oasis3Config, job: Job) -> None:
     root, freesurfer = (Path(folder).expanduser() if folder else None for folder in (config.root, config.freesurfer))
     assert root is not None  # checked by the configuration
     columns = (SpinnerColumn(), TextColumn("{task.completed} folders searched"), TimeElapsedColumn())
-    with Progress(*columns, transient=True, disable=not config.progress) as progress:
+    console = Console(stderr=True)  # so that a listing can be piped
+    show = config.progress and console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=not show) as progress:
         task = progress.add_task("search", total=None)
         data = read_oasis3(root, freesurfer, lambda: progress.advance(task))
-    problems = damaged_files(data, config.progress) if config.check else {}
+    problems = damaged_files(data, show) if config.check else {}
     if config.action == "list":
         _list(data, config, problems)
     else:
@@ -54,16 +61,23 @@ def oasis3(config: Oasis3Config, job: Job) -> None:
 
 
 def bare_words(arguments: Sequence[str]) -> list[str]:
-    """``list`` and ``split`` stand for ``action=list`` and ``action=split``."""
-    return [f"action={argument}" if argument in ACTIONS else argument for argument in arguments]
+    """``list`` and ``split`` stand for ``action=list`` and ``action=split``; misspelt ones too, to be explained."""
+    return [
+        argument
+        if "=" in argument or argument.startswith(("-", "~", "+")) or flag in VALUE_FLAGS
+        else f"action={argument}"
+        for flag, argument in pairwise(["", *arguments])
+    ]
 
 
 def _list(data: Oasis3, config: Oasis3Config, problems: Mapping[Path, str]) -> None:
     from otfsynth.data.oasis3_files import write_table
     from otfsynth.data.oasis3_summary import session_lines, summary_lines
 
-    for line in (*session_lines(data), "", *summary_lines(data)):
-        logger.info("%s", line)
+    try:
+        print("\n".join([*session_lines(data), "", *summary_lines(data)]), flush=True)
+    except BrokenPipeError:  # "| head" has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if config.output:
         logger.info("table: %s", write_table(Path(config.output).expanduser(), data, problems))
 
