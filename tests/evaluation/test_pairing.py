@@ -85,6 +85,8 @@ def test_a_line_of_a_list_serves_its_own_contrast_alone() -> None:
     )
     pairing = pair(predictions, references)
     assert [(one.case, one.contrast) for one in pairing.pairs] == [("special", "T2w")]
+    (own,) = pair(files("x_T1_dseg.nii.gz"), [listed("x_T1.nii.gz", "seg.nii", contrast="MPRAGE")]).pairs
+    assert own.contrast == "MPRAGE"
     assert [one.contrast for one in pairing.lonely_predictions] == ["FLAIR"]
     assert [one.contrast for one in pairing.lonely_references] == ["T1w"]
 

@@ -122,6 +122,12 @@ def test_scans_are_found_for_the_overlays(tmp_path: Path) -> None:
         write(tmp_path / "i" / f"{case}_T1w.nii.gz", head())
     plan = plan_evaluation(config(tmp_path, images=str(tmp_path / "i")))
     assert plan.images == {f"{case}_T1w": tmp_path / "i" / f"{case}_T1w.nii.gz" for case in "ab"}
+    record = {"case": "a_T1w", "subject": "", "session": "", "contrast": "T1w", "volumes": ["a_T1w_dseg.nii.gz"]}
+    (tmp_path / "p" / "qc").mkdir()
+    (tmp_path / "p" / "qc" / "a_T1w.json").write_text(
+        json.dumps({**record, "source": {"path": str(tmp_path / "i" / "a_T1w.nii.gz")}})
+    )
+    assert plan_evaluation(config(tmp_path)).images == {"a_T1w": tmp_path / "i" / "a_T1w.nii.gz"}
 
 
 def test_references_with_ventricles_only(tmp_path: Path) -> None:

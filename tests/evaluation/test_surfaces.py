@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ from otfsynth.evaluation.surfaces import (
     surface_dice_at_tolerance,
     surface_distances,
 )
+from otfsynth.evaluation.targets import reference_targets
+from otfsynth.labels import LabelScheme
+from otfsynth.volumes import read_volume
 
 
 def voxel(shape: tuple[int, int, int], *places: tuple[int, int, int]) -> np.ndarray:
@@ -142,6 +146,18 @@ def test_a_structure_at_the_edge_of_the_volume_has_a_surface_there() -> None:
     inside[2:6, 2:6, 2:6] = True
     at_edge, in_middle = surface_distances(whole, whole, (1, 1, 1)), surface_distances(inside, inside, (1, 1, 1))
     assert at_edge.prediction_areas_mm2.sum() == pytest.approx(in_middle.prediction_areas_mm2.sum())
+
+
+@pytest.mark.shared
+def test_a_real_brain_has_the_distances_that_deepminds_own_package_computes(shared_data: Path) -> None:
+    volume = read_volume(shared_data / "freesurfer_like" / "neuroguessr_aparc+aseg.nii.gz")
+    targets = reference_targets(LabelScheme.load("freesurfer"), None).apply(volume)
+    moved = np.roll(targets, (2, 1, 0), (0, 1, 2))
+    # Computed once with surface-distance 0.1; its average distances weighted by the areas of both surfaces
+    expected = {2: (2.0, 0.8495493845063221, 0.6756221541907956), 3: (2.0, 0.9258175629537595, 0.6411930861440288)}
+    for label, values in expected.items():
+        distances = surface_distances(moved == label, targets == label, (1.0, 1.5, 0.9))
+        assert measures(distances) == pytest.approx(values, rel=1e-6)
 
 
 def test_shapes_must_fit() -> None:

@@ -30,8 +30,8 @@ class Pair:
 
     @property
     def contrast(self) -> str:
-        """Contrast of the scan that was segmented."""
-        return self.prediction.contrast or (self.reference.contrast if self.reference.listed else "")
+        """Contrast of the scan that was segmented: a list's, where one gives it."""
+        return (self.reference.contrast if self.reference.listed else "") or self.prediction.contrast
 
     @property
     def subject(self) -> str:

@@ -93,8 +93,12 @@ def _lonely(pairing: Pairing) -> tuple[list[str], list[str]]:
 
 
 def _images(config: EvaluateConfig, pairs: Sequence[Pair]) -> dict[str, Path]:
-    """Scans by case: those of the list of references, else those that ``images`` names."""
-    found = {one.case: one.reference.image for one in pairs if one.reference.image and one.reference.image.is_file()}
+    """Scans by case: the list's, those in the records that ``predict`` left, or those that ``images`` names."""
+    found = {}
+    for one in pairs:
+        image = one.reference.image or one.prediction.image
+        if image is not None and image.is_file():
+            found[one.case] = image
     if config.images is None:
         return found
     scans = [
