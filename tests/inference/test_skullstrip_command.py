@@ -17,7 +17,8 @@ from PIL import Image
 from otfsynth.config.checks import ConfigurationError, InputError
 from otfsynth.config.command import Job
 from otfsynth.config.compose import compose
-from otfsynth.config.skullstrip import SkullStripConfig
+from otfsynth.config.skullstrip import LAYOUTS, SkullStripConfig
+from otfsynth.data import scans as scans_module
 from otfsynth.inference.skullstrip import SkullStripError
 from otfsynth.inference.skullstrip.output import write_masked_copy
 from otfsynth.skullstrip import skullstrip
@@ -195,6 +196,10 @@ def test_results_among_the_scans_are_not_taken_for_scans(scans: Path, caplog: py
 def test_settings_that_cannot_work_are_refused(scans: Path, override: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         strip(scans, override)
+
+
+def test_layouts_are_those_that_the_search_for_scans_knows() -> None:
+    assert LAYOUTS == scans_module.LAYOUTS
 
 
 def test_nothing_is_written_where_the_method_lacks_something(scans: Path) -> None:

@@ -111,11 +111,14 @@ def test_the_mask_is_the_one_that_hd_bets_own_command_writes(weights: Path, tmp_
     data = scan_data()
     nib.save(nib.Nifti1Image(data, np.diag([-1.0, -1.0, 1.0, 1.0])), tmp_path / "scan.nii.gz")
     (tmp_path / "run.py").write_text(
-        "import torch\n"
+        "import functools, torch\n"
         "from HD_BET import hd_bet_prediction as package\n"
         f"package.folder_with_parameter_files = {str(weights)!r}\n"
         "if __name__ == '__main__':\n"
         "    predictor = package.get_hdbet_predictor(device=torch.device('cpu'))\n"
+        "    predict, one = predictor.predict_from_files, {'num_processes_preprocessing': 1}\n"
+        "    one['num_processes_segmentation_export'] = 1  # instead of twelve processes\n"
+        "    predictor.predict_from_files = functools.wraps(predict)(lambda *a, **k: predict(*a, **{**k, **one}))\n"
         "    package.hdbet_predict('scan.nii.gz', 'out.nii.gz', predictor, True, False)\n"
     )
     subprocess.run([sys.executable, "run.py"], cwd=tmp_path, check=True, capture_output=True, timeout=400)
