@@ -79,8 +79,9 @@ def test_a_bids_tree_gives_derivatives(checkpoint: Path, tmp_path: Path) -> None
     root = tmp_path / "raw"
     (root / "sub-01" / "ses-1" / "anat").mkdir(parents=True)
     (root / "dataset_description.json").write_text('{"Name": "raw", "BIDSVersion": "1.9.0"}')
-    for suffix in ("T1w", "T2w"):
-        write_scan(root / "sub-01" / "ses-1" / "anat" / f"sub-01_ses-1_{suffix}.nii.gz")
+    write_scan(root / "sub-01" / "ses-1" / "anat" / "sub-01_ses-1_T1w.nii.gz")
+    annexed = write_scan(tmp_path / "annex" / "object.nii.gz")
+    (root / "sub-01" / "ses-1" / "anat" / "sub-01_ses-1_T2w.nii.gz").symlink_to(annexed)
     output = tmp_path / "derivatives"
     assert run(root, output, checkpoint) == 0
     folder = output / "sub-01" / "ses-1" / "anat"
@@ -96,6 +97,8 @@ def test_a_bids_tree_gives_derivatives(checkpoint: Path, tmp_path: Path) -> None
     assert description["SourceDatasets"] == [{"URL": root.resolve().as_uri()}]
     beside = json.loads((folder / "sub-01_ses-1_desc-otfsynth_dseg.json").read_text())
     assert beside["Sources"] == ["bids:source:sub-01/ses-1/anat/sub-01_ses-1_T1w.nii.gz"]
+    linked = json.loads((folder / "sub-01_ses-1_space-T2w_desc-otfsynth_dseg.json").read_text())
+    assert linked["Sources"] == ["bids:source:sub-01/ses-1/anat/sub-01_ses-1_T2w.nii.gz"]
     assert {row["session"] for row in rows(output / "volumes.csv")} == {"1"}
 
 

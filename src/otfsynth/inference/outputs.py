@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,8 @@ def write_dataset_description(folder: Path, source: Path) -> None:
 
 def write_description(path: Path, scan: Scan, root: Path, space_mm: float | None) -> None:
     """Write the JSON beside the label map of a BIDS derivative."""
-    relative = scan.path.resolve().relative_to(root.resolve()).as_posix()
+    # Not resolved: in data sets under git-annex every scan is a link to somewhere else
+    relative = Path(os.path.abspath(scan.path)).relative_to(os.path.abspath(root)).as_posix()
     contents: dict[str, Any] = {"Sources": [f"bids:source:{quote(relative)}"], "Manual": False}
     if space_mm is not None:
         contents["Resolution"] = f"cubic voxels of {space_mm:g} mm along the axes of the scan"
