@@ -131,7 +131,7 @@ def _check_header(path: Path, image: Any) -> None:
 
 def _has_spacing(path: Path, image: Any) -> bool:
     """Whether the file itself gives voxel sizes: nibabel takes a size of 0 as 1 mm."""
-    with nib.openers.ImageOpener(path) as file:
+    with nib.openers.ImageOpener(str(path)) as file:
         stored = type(image.header).from_fileobj(file, check=False)
     return bool((stored["pixdim"][1:4] != 0).all())
 
