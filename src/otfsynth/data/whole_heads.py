@@ -12,6 +12,8 @@ from otfsynth.synthesis.sampling import LabelMapLike
 
 HEAD_MM = (176.0, 208.0, 176.0)
 """Field of view (x, y, z): a large brain with some of its skull."""
+EXTENT = (0.01, 0.99)
+"""Shares of a target's voxels, along each axis, between which its middle lies halfway."""
 
 
 def whole_head_size(spacing_mm: float) -> list[int]:
@@ -26,9 +28,14 @@ def draw_record(synthesizer: Synthesizer, index: int, patch_size: Sequence[int] 
 
 
 def _with_brain_centred(record: SynthesisParameters, label_map: LabelMapLike) -> SynthesisParameters:
-    """The same sample with the middle of the map's targets in the middle of the picture."""
-    voxels = torch.cat(label_map.foreground).double()
-    if not len(voxels):
+    """The same sample with the brain in the middle of the picture: the median of where its targets have their middles.
+
+    Not the middle of all, since where a map has a neck, the CSF around the spinal cord would pull it out of sight.
+    """
+    extent = torch.tensor(EXTENT, dtype=torch.double)
+    targets = [voxels.double() for voxels in label_map.foreground if len(voxels)]
+    if not targets:
         return record
-    x, y, z = ((voxels.amin(0) + voxels.amax(0)) / 2).tolist()
+    middles = torch.stack([voxels.quantile(extent, dim=0).mean(0) for voxels in targets])
+    x, y, z = middles.quantile(0.5, dim=0).tolist()
     return dataclasses.replace(record, deformation=dataclasses.replace(record.deformation, centre_voxels=(x, y, z)))
