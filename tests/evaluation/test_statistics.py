@@ -79,7 +79,7 @@ def test_scans_of_one_subject_are_drawn_together() -> None:
 
 def test_intervals_of_equal_values_and_of_too_few_subjects() -> None:
     assert mean_interval(np.full(5, 0.7), list("abcde")) == pytest.approx((0.7, 0.7))
-    assert all(math.isnan(end) for end in mean_interval(np.array([0.1, 0.9, 0.5]), ["a", "b", "b"]))
+    assert all(math.isnan(end) for end in mean_interval(np.array([0.1, 0.9, 0.5, 0.4, 0.3]), list("abcda")))
 
 
 def test_paired_differences_and_wilcoxons_test() -> None:

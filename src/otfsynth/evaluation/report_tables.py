@@ -19,7 +19,7 @@ THESIS_NOTE = (
     "Thesis: nnU-Net trained on 500 frozen lab2im volumes, tested on skull-stripped scans of OASIS-3. Only the same "
     "protocol on the same scans gives numbers that may be compared with these."
 )
-INTERVAL = "Interval: 95 % bootstrap interval (BCa) of the mean over subjects, each with all its scans; from three on."
+INTERVAL = "Interval: 95 % bootstrap interval (BCa) of the mean over subjects, each with all its scans; from five on."
 
 
 def headline_table(result: EvaluationResult) -> Table | None:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.95
 RESAMPLES = 5000
-LEAST_SUBJECTS = 3
-"""Fewer give no interval."""
+LEAST_SUBJECTS = 5
+"""Fewer give no interval: of three normal values it would hold the true mean in 74 % of cases, of five in 84 %."""
 
 
 def summarise(metrics: pd.DataFrame, seed: int = 0, resamples: int = RESAMPLES) -> pd.DataFrame:
@@ -67,7 +67,7 @@ def mean_interval(
         resamples: bootstrap samples.
 
     Returns:
-        Lower and upper end; NaN with fewer than three subjects.
+        Lower and upper end; NaN with fewer than five subjects.
     """
     from scipy.stats import bootstrap
 
