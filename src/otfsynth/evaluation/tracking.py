@@ -50,6 +50,7 @@ def log_to_wandb(result: EvaluationResult, config: LoggerConfig, folder: Path) -
     tables["agreement"] = result.agreement
     run.log({name: wandb.Table(dataframe=table) for name, table in tables.items() if table is not None and len(table)})
     run.finish()
+    wandb.teardown()  # waits until all is on disk, and leaves no settings behind for other runs of this process
     return True
 
 
