@@ -110,6 +110,7 @@ def test_report_and_csv_files(result: QualityResult, tmp_path: Path) -> None:
     assert html.text("h1") == ["Samples against <scans>"]
     assert html.text("h2")[0] == "To know first"
     assert "Mind the gap." in html.text("p")
+    assert "mean over all axial slices with foreground" in html.text("p")[-1]
     assert html.text("h3") == ["a", "b"]
     assert len(html.of("img")) == 4 + 2
     assert all(picture["alt"] for picture in html.of("img"))

@@ -185,11 +185,13 @@ def _method(result: QualityResult) -> str:
         if preparation.normalization == "robust"
         else "smallest and largest value of the foreground to 0 and 1"
     )
+    step = result.slice_step
+    slices = "all axial slices" if step == 1 else f"one axial slice of {step}"
     return (
         f"Every image was turned to RAS, brought to cubic voxels of {preparation.spacing_mm:g} mm, cut to a box of "
         f"{box} mm around the centre of mass of its foreground, and scaled; nothing was registered. Scale: "
-        f"{scaling}; 0 outside the foreground. SSIM: scikit-image, 7 x 7 uniform window, data range 1, mean over axial "
-        "slices. PSNR: peak 1, over the whole box. The CSV files beside this page hold every number."
+        f"{scaling}; 0 outside the foreground. SSIM: scikit-image, 7 x 7 uniform window, data range 1, mean over "
+        f"{slices} with foreground. PSNR: peak 1, over the whole box. The CSV files beside this page hold every number."
     )
 
 

@@ -69,6 +69,7 @@ class QualityResult:
         matches: of each real image.
         preparation: how images were made comparable.
         failures: images that could not be used: kind, name and reason.
+        slice_step: every so many axial slices entered the SSIM.
     """
 
     images: pd.DataFrame
@@ -77,6 +78,7 @@ class QualityResult:
     matches: dict[str, BestMatch]
     preparation: Preparation
     failures: tuple[tuple[str, str, str], ...]
+    slice_step: int = 1
 
     def best(self) -> pd.DataFrame:
         """Of each real image the pair of highest SSIM, and ``highest_psnr_db`` over all of its pairs."""
@@ -140,7 +142,7 @@ def compare_images(
         raise ImageQualityError("no synthetic image can be used:\n" + _listing(found.failures))
     images = pd.DataFrame(found.images, columns=list(IMAGE_COLUMNS))
     pairs = pd.DataFrame(found.pairs, columns=list(PAIR_COLUMNS))
-    return QualityResult(images, pairs, found.histograms, found.matches, preparation, tuple(found.failures))
+    return QualityResult(images, pairs, found.histograms, found.matches, preparation, tuple(found.failures), slice_step)
 
 
 def _take(
