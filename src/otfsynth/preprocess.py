@@ -46,7 +46,7 @@ def preprocess(config: PreprocessConfig, job: Job) -> None:
     from otfsynth.inference.skullstrip import choose_stripper
 
     output = Path(config.output).expanduser()
-    scans = find_inputs(config.input, config.layout, results=(IMAGE_ENDING, MASK_ENDING))
+    scans = find_inputs(config.input, config.input_layout, results=(IMAGE_ENDING, MASK_ENDING))
     stripper = choose_stripper(config.method, config.stripping)
     reference = reference_intensities(config.steps) if config.steps.histogram_reference is not None else None
     logger.info("%d scan(s); skull-stripping by %s", len(scans), stripper.reason)

@@ -39,7 +39,7 @@ def skullstrip(config: SkullStripConfig, job: Job) -> None:
     from otfsynth.inference.skullstrip.output import BRAIN_ENDING, MASK_ENDING
 
     output = Path(config.output).expanduser()
-    scans = find_inputs(config.input, config.layout, results=(BRAIN_ENDING, MASK_ENDING))
+    scans = find_inputs(config.input, config.input_layout, results=(BRAIN_ENDING, MASK_ENDING))
     stripper = choose_stripper(config.method, config.stripping)
     logger.info("%d scan(s); skull-stripping by %s", len(scans), stripper.reason)
     output.mkdir(parents=True, exist_ok=True)

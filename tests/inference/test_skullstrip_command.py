@@ -190,7 +190,7 @@ def test_results_among_the_scans_are_not_taken_for_scans(scans: Path, caplog: py
         ("output=", "output is not given"),
         ("method=none", "method=none is unknown"),
         ("method=deepbed", "did you mean 'deepbet'"),
-        ("layout=bidz", "did you mean 'bids'"),
+        ("input_layout=bidz", "did you mean 'bids'"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(scans: Path, override: str, message: str) -> None:

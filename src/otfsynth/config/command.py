@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import hydra
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -66,12 +66,23 @@ def run_command(name: str, schema: type[Config], task: Callable[[Config, Job], N
             sys.argv = [sys.argv[0], *flags, *overrides]
 
         def start(config: DictConfig) -> None:
-            task(to_typed(config, schema), _job(HydraConfig.get()))
+            job = _job(HydraConfig.get())
+            try:
+                task(to_typed(config, schema), job)
+            except EXPLAINED as error:
+                if job.sweep is not None:
+                    raise  # launchers hand exceptions of their jobs back, but no exit
+                _give_up(name, error, schema)  # here, or Hydra would print a line of its own before
+
 
         hydra.main(config_path=str(conf_folder()), config_name=name, version_base="1.3")(start)()
     except EXPLAINED as error:
-        print(f"otfsynth {name}: {explain(error, schema)}", file=sys.stderr)
-        sys.exit(USAGE_ERROR)
+        _give_up(name, error, schema)
+
+
+def _give_up(name: str, error: Exception, schema: type[object]) -> NoReturn:
+    print(f"otfsynth {name}: {explain(error, schema)}", file=sys.stderr)
+    sys.exit(USAGE_ERROR)
 
 
 def _job(config: HydraConf) -> Job:

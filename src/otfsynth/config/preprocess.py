@@ -68,7 +68,7 @@ class PreprocessConfig:
     """A scan, a folder, a list (.txt, .csv), a BIDS tree or an OASIS-3 tree."""
     output: str = ""
     """Folder of the results."""
-    layout: str = "auto"
+    input_layout: str = "auto"
     """How ``input`` is arranged."""
     method: str = "auto"
     """How brains are found, as in ``otfsynth skullstrip``; ``none`` keeps heads whole."""
@@ -83,7 +83,7 @@ class PreprocessConfig:
 
     def __post_init__(self) -> None:
         checks.check_choice("method", self.method, METHODS)
-        checks.check_choice("layout", self.layout, LAYOUTS)
+        checks.check_choice("input_layout", self.input_layout, LAYOUTS)
         check_paths(self.input, self.output)
 
 

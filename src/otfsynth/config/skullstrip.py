@@ -43,7 +43,7 @@ class SkullStripConfig:
     """Folder of the results."""
     method: str = "auto"
     """One of :data:`METHODS`, except ``none``."""
-    layout: str = "auto"
+    input_layout: str = "auto"
     """How ``input`` is arranged."""
     resume: bool = False
     """Leave out scans whose results are there and whole."""
@@ -57,7 +57,7 @@ class SkullStripConfig:
     def __post_init__(self) -> None:
         methods = tuple(method for method in METHODS if method != "none")
         checks.check_choice("method", self.method, methods)
-        checks.check_choice("layout", self.layout, LAYOUTS)
+        checks.check_choice("input_layout", self.input_layout, LAYOUTS)
         check_paths(self.input, self.output)
 
 
