@@ -27,6 +27,8 @@ STAGES = (
     "gamma",
     "resolution",
     "noise",
+    "contrast",
+    "physics",
 )
 """Position is the number of the stream: append, never reorder."""
 
