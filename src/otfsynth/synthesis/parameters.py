@@ -99,40 +99,28 @@ class SynthesisParameters:
             ValueError: the text is not such a record; the message names the field.
         """
         try:
-            record: dict[str, Any] = json.loads(text)
-            return cls(
-                key=SampleKey(**record.pop("key")),
-                size=_triple(record.pop("size")),
-                deformation=_deformation(record.pop("deformation")),
-                mixture=_mixture(record.pop("mixture")),
-                skull_strip=_optional(SkullStripParameters, record.pop("skull_strip")),
-                bias_field=_optional(BiasFieldParameters, record.pop("bias_field")),
-                acquisition=_acquisition(record.pop("acquisition")),
-                **record,
-            )
+            record: dict[str, Any] = _with_tuples(json.loads(text))
+            for name, kind in {**STAGES, "key": SampleKey}.items():
+                if record.get(name) is not None:
+                    record[name] = kind(**record[name])
+            return cls(**record)
         except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
             raise ValueError(f"not a parameter record of otfsynth: {error}; write records with to_json()") from error
 
 
-def _triple(values: list[Any]) -> Any:
-    first, second, third = values
-    return (first, second, third)
+STAGES: dict[str, type[Any]] = {
+    "deformation": DeformationParameters,
+    "mixture": MixtureParameters,
+    "skull_strip": SkullStripParameters,
+    "bias_field": BiasFieldParameters,
+    "acquisition": AcquisitionParameters,
+}
+"""Fields of the record that are records of a stage. A new stage is one line here and one field, ``None`` by default, so
+that older records still load."""
 
 
-def _optional(kind: type[Any], fields: dict[str, Any] | None) -> Any:
-    return None if fields is None else kind(**fields)
-
-
-def _deformation(fields: dict[str, Any]) -> DeformationParameters:
-    rows = _triple([_triple(row) for row in fields.pop("matrix")])
-    return DeformationParameters(matrix=rows, centre_voxels=_triple(fields.pop("centre_voxels")), **fields)
-
-
-def _mixture(fields: dict[str, Any]) -> MixtureParameters:
-    return MixtureParameters(tuple(fields["means"]), tuple(fields["stds"]), fields["source"])
-
-
-def _acquisition(fields: dict[str, Any]) -> AcquisitionParameters:
-    return AcquisitionParameters(
-        _triple(fields["spacing_voxels"]), _triple(fields["psf_sigma_voxels"]), fields["noise_std"]
-    )
+def _with_tuples(value: Any) -> Any:
+    """JSON knows no tuples: its lists become some, at every depth."""
+    if isinstance(value, dict):
+        return {name: _with_tuples(entry) for name, entry in value.items()}
+    return tuple(_with_tuples(entry) for entry in value) if isinstance(value, list) else value

@@ -1,0 +1,89 @@
+"""Painting: label tables, smooth fields and mask of one sample, handed to the one pass over its voxels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from otfsynth.labels import LabelScheme
+from otfsynth.synthesis.parameters import SynthesisParameters
+from otfsynth.synthesis.rendering import stages
+from otfsynth.synthesis.rendering.buffers import Buffers
+from otfsynth.synthesis.rendering.launching import Launcher, no_field, random_key
+from otfsynth.synthesis.sampling import LabelMapLike
+
+
+class LabelTables:
+    """Class and target by label index; a flip swaps the sides here and costs nothing."""
+
+    def __init__(self, scheme: LabelScheme) -> None:
+        self.swapped = np.asarray(scheme.swap_indices, dtype=np.intp)
+        self.unchanged = np.arange(len(scheme.target_table))
+        self.classes = np.asarray(scheme.class_table, dtype=np.intp)
+        self.target_table = np.asarray(scheme.target_table, dtype=np.uint8)
+
+    def by_class(self, values: tuple[float, ...], flip: bool) -> NDArray[np.float32]:
+        """One value per class, as one per label index: float32 (256,)."""
+        table = np.zeros(256, np.float32)
+        order = self.swapped if flip else self.unchanged
+        table[: len(order)] = np.array(values)[self.classes[order]]
+        return table
+
+    def targets(self, flip: bool) -> NDArray[np.uint8]:
+        """Target value by label index: uint8 (256,)."""
+        table = np.zeros(256, np.uint8)
+        order = self.swapped if flip else self.unchanged
+        table[: len(order)] = self.target_table[order]
+        return table
+
+
+def paint(
+    launch: Launcher,
+    parameters: SynthesisParameters,
+    label_map: LabelMapLike,
+    tables: LabelTables,
+    source: NDArray[np.void],
+    buffers: Buffers,
+) -> None:
+    """Fill image, target and, where voxels are cut away, mask."""
+    flip, keep = parameters.deformation.flip, launch.workspace.keep
+    launch(
+        "Paint",
+        labels=label_map.indices.data_ptr(),
+        means=keep(tables.by_class(parameters.mixture.means, flip)),
+        stds=keep(tables.by_class(parameters.mixture.stds, flip)),
+        targets=keep(tables.targets(flip)),
+        image=buffers.image,
+        target=buffers.target,
+        mask=buffers.mask,
+        statistics=buffers.row_statistics,
+        source=source,
+        bias=_bias(launch, parameters),
+        key=random_key(parameters.key, stages.MIXTURE),
+        map_shape=tuple(label_map.indices.shape),
+        size_=parameters.size,
+        clip_max=parameters.clip_max,
+        **_skull_strip(launch, parameters, label_map),
+    )
+
+
+def _bias(launch: Launcher, parameters: SynthesisParameters) -> NDArray[np.void]:
+    bias = parameters.bias_field
+    if bias is None:
+        return no_field()
+    return launch.noise_rows("bias", parameters.size, parameters.key, stages.BIAS, bias.std, bias.spacing_voxels)
+
+
+def _skull_strip(launch: Launcher, parameters: SynthesisParameters, label_map: LabelMapLike) -> dict[str, Any]:
+    """Fields of the mask; a background that is exactly zero is masked as well."""
+    fields: dict[str, Any] = {"mask_background": parameters.background == "zero"}
+    strip = parameters.skull_strip
+    if strip is None:
+        return fields
+    edge = launch.noise_rows(
+        "edge", parameters.size, parameters.key, stages.STRIP_EDGE, strip.edge_roughness_mm, strip.edge_spacing_voxels
+    )
+    distance = label_map.brain_distance.data_ptr()
+    return {**fields, "brain_distance": distance, "edge": edge, "edge_offset": strip.edge_offset_mm}
