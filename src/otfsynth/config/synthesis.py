@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from otfsynth.config import checks
+from otfsynth.config.contrast import ContrastConfig, PhysicsConfig
 
 
 @dataclass
@@ -75,7 +76,8 @@ class MixtureConfig:
     """Gaussian mixture: each generation class draws a mean and a standard deviation, on the 0-255 scale of lab2im.
 
     ``distribution=uniform`` reads ranges as (low, high), ``normal`` as (mean, standard deviation). A prior file is a
-    ``.npy`` of shape (2, K) or (2 * channels, K) in the layout of lab2im and SynthSeg, K being the number of classes.
+    ``.npy`` of shape (2, K) or (2 * channels, K) in the layout of lab2im and SynthSeg, K being the number of classes;
+    ``synthesis.contrast.engines.priors`` of the samples are drawn from it.
     """
 
     distribution: str = "uniform"
@@ -84,8 +86,6 @@ class MixtureConfig:
     prior_means: str | None = None
     prior_stds: str | None = None
     prior_distribution: str = "normal"
-    prior_probability: float = 0.0
-    """Share of samples drawn from the prior files instead of the ranges above."""
     tissue_contrast_min: float = 15.0
     """Least distance between the mean intensities of any two targets, met by redrawing (at most 20 times).
 
@@ -107,16 +107,11 @@ class MixtureConfig:
                 f"{name}.mean_range={self.mean_range}, {name}.std_range={self.std_range}: with distribution=normal "
                 "each is (mean, standard deviation); give two numbers, the second not negative"
             )
-        checks.check_probability(f"{name}.prior_probability", self.prior_probability)
         checks.check_at_least(f"{name}.tissue_contrast_min", self.tissue_contrast_min, 0.0)
         checks.check_probability(f"{name}.tissue_contrast_probability", self.tissue_contrast_probability)
         if (self.prior_means is None) != (self.prior_stds is None):
             raise checks.ConfigurationError(
                 f"{name}.prior_means and {name}.prior_stds go together; give both or neither"
-            )
-        if self.prior_probability > 0 and self.prior_means is None:
-            raise checks.ConfigurationError(
-                f"{name}.prior_probability={self.prior_probability} needs {name}.prior_means and {name}.prior_stds"
             )
 
 
@@ -240,7 +235,9 @@ class SynthesisConfig:
     flip: FlipConfig = field(default_factory=FlipConfig)
     affine: AffineConfig = field(default_factory=AffineConfig)
     velocity_field: VelocityFieldConfig = field(default_factory=VelocityFieldConfig)
+    contrast: ContrastConfig = field(default_factory=ContrastConfig)
     mixture: MixtureConfig = field(default_factory=MixtureConfig)
+    physics: PhysicsConfig = field(default_factory=PhysicsConfig)
     background: BackgroundConfig = field(default_factory=BackgroundConfig)
     skull_strip: SkullStripConfig = field(default_factory=SkullStripConfig)
     bias_field: BiasFieldConfig = field(default_factory=BiasFieldConfig)
@@ -252,3 +249,9 @@ class SynthesisConfig:
 
     def __post_init__(self) -> None:
         checks.check_choice("synthesis.normalization", self.normalization, ("zscore", "minmax", "none"))
+        priors = self.contrast.engines.priors
+        if priors > 0 and self.mixture.prior_means is None:
+            raise checks.ConfigurationError(
+                f"synthesis.contrast.engines.priors={priors} needs synthesis.mixture.prior_means and "
+                "synthesis.mixture.prior_stds"
+            )

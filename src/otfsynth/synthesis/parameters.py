@@ -37,7 +37,30 @@ class MixtureParameters:
     means: tuple[float, ...]
     stds: tuple[float, ...]
     source: str
-    """Where they were drawn: ``random`` or ``prior``."""
+    """Where they were drawn: ``random``, ``prior`` or ``physics``."""
+
+
+@dataclass(frozen=True)
+class SequenceParameters:
+    """The MR sequence whose signal equation gave the class means; ``None`` stands for what it does not have."""
+
+    protocol: str
+    """Name of the row of the protocol table."""
+    contrast: str
+    kind: str
+    """A key of :data:`otfsynth.synthesis.physics.signals.SEQUENCES`."""
+    field_strength_t: float
+    repetition_time_ms: float
+    echo_time_ms: float
+    """Effective echo time: the one whose T2 decay gives the contrast."""
+    inversion_time_ms: float | None
+    flip_angle_deg: float | None
+    pulse_count: int | None
+    """Readout pulses after each inversion; the middle one is the centre of k-space."""
+    pulse_spacing_ms: float | None
+    echo_train_ms: float | None
+    intensity_scale: float
+    """Class means are this number times the signal."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +109,8 @@ class SynthesisParameters:
     """Exponent; ``None`` leaves the clipped intensities on their own scale."""
     acquisition: AcquisitionParameters
     normalization: str
+    sequence: SequenceParameters | None = None
+    """Where the class means are those of an MR sequence."""
 
     def to_json(self) -> str:
         """One line of JSON; floats keep every bit."""
@@ -111,6 +136,7 @@ class SynthesisParameters:
 STAGES: dict[str, type[Any]] = {
     "deformation": DeformationParameters,
     "mixture": MixtureParameters,
+    "sequence": SequenceParameters,
     "skull_strip": SkullStripParameters,
     "bias_field": BiasFieldParameters,
     "acquisition": AcquisitionParameters,

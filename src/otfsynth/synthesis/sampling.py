@@ -14,12 +14,13 @@ from otfsynth.synthesis.acquisition import sample_acquisition
 from otfsynth.synthesis.appearance import (
     sample_bias_field,
     sample_gamma,
-    sample_mixture,
     sample_skull_strip,
     shares_of_classes,
 )
+from otfsynth.synthesis.contrast import sample_contrast
 from otfsynth.synthesis.geometry import Size, sample_deformation
 from otfsynth.synthesis.parameters import SynthesisParameters
+from otfsynth.synthesis.physics import PhysicsEngine
 from otfsynth.synthesis.priors import IntensityPriors
 from otfsynth.synthesis.random_stream import RandomStream
 from otfsynth.types import SampleKey
@@ -50,7 +51,12 @@ class LabelMaps(Protocol):
 
 
 def sample_parameters(
-    config: SynthesisConfig, maps: LabelMaps, size: Size, priors: IntensityPriors | None, key: SampleKey
+    config: SynthesisConfig,
+    maps: LabelMaps,
+    size: Size,
+    priors: IntensityPriors | None,
+    physics: PhysicsEngine | None,
+    key: SampleKey,
 ) -> SynthesisParameters:
     """Draw one sample's parameters; the same arguments always give the same record.
 
@@ -59,6 +65,7 @@ def sample_parameters(
         maps: label maps, each drawn with the same probability.
         size: voxels of the patch, on the maps' working grid.
         priors: intensity priors, where the configuration names files.
+        physics: tissues and sequences, where the configuration has samples of them.
         key: address of the sample.
     """
     map_index = RandomStream(key, "label_map").integer(len(maps))
@@ -66,9 +73,7 @@ def sample_parameters(
     spacing_mm = maps.spacing_mm
     gamma = sample_gamma(config.gamma, key)
     shares = partial(shares_of_classes, label_map.indices, label_map.foreground, maps.scheme)
-    mixture, background = sample_mixture(
-        config.mixture, config.background, maps.scheme.class_count, shares, priors, key
-    )
+    mixture, background, sequence = sample_contrast(config, maps.scheme.class_count, shares, priors, physics, key)
     shape: Sequence[int] = tuple(label_map.indices.shape)
     return SynthesisParameters(
         key=key,
@@ -87,4 +92,5 @@ def sample_parameters(
             config.resolution, config.noise, spacing_mm, config.gamma.clip_max if gamma is None else 1.0, key
         ),
         normalization=config.normalization,
+        sequence=sequence,
     )
