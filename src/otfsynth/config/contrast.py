@@ -58,8 +58,8 @@ class PhysicsConfig:
     """Multiplies the table's spreads inside one tissue, which give the classes' standard deviations."""
     noise_std_max: float = 4.0
     """Standard deviation of noise equal in all classes, on the 0-255 scale, drawn from U(0, noise_std_max)."""
-    peak_range: list[float] = field(default_factory=lambda: [180.0, 250.0])
-    """Mean of the brightest class, background aside, drawn from U(low, high)."""
+    peak_range: list[float] = field(default_factory=lambda: [130.0, 220.0])
+    """Mean of the brightest target (the median of its classes), drawn from U(low, high); fat may be brighter."""
 
     def __post_init__(self) -> None:
         name = "synthesis.physics"

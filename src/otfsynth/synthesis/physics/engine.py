@@ -19,7 +19,7 @@ from otfsynth.types import SampleKey
 
 Values = NDArray[np.float64]
 
-FARTHEST_DEVIATE = 2.0
+FARTHEST_DEVIATE = 1.8
 """Normal deviates of tissue properties are clipped here: people whose T1 is far off are rare, and ill."""
 MOST_TEXTURE = 0.2
 """Greatest relative spread of a property inside one class."""
@@ -27,10 +27,18 @@ MOST_TEXTURE = 0.2
 
 @dataclasses.dataclass(frozen=True)
 class PhysicsEngine:
-    """Tissues of a scheme's classes and the protocols to choose from."""
+    """Tissues of a scheme's classes and the protocols to choose from.
+
+    Args:
+        config: spreads, noise, brightness.
+        tissues: of the K generation classes.
+        targets: numbers of the classes of each target, background aside.
+        protocols: each is drawn with its share.
+    """
 
     config: PhysicsConfig
     tissues: TissueTable
+    targets: list[list[int]]
     protocols: list[Protocol]
 
     def draw(self, key: SampleKey) -> tuple[Values, Values, SequenceParameters]:
@@ -43,15 +51,19 @@ class PhysicsEngine:
         peak = stream.uniform(*self.config.peak_range)
         tissue = self._draw_tissue(sequence.field_strength_t, stream)
         means = signal(sequence, tissue)
-        brightest = float(means[1:].max(initial=0.0))
+        # Not the brightest class: fat outshines the brain, lesions and plexus may be absent from the map.
+        brightest = max(float(np.median(means[classes])) for classes in self.targets)
         scale = peak / brightest if brightest > 0 else 1.0
         texture = np.minimum(self.config.texture_spread * self.tissues.spreads(), MOST_TEXTURE)
         stds = np.hypot(scale * signal_spread(sequence, tissue, texture), noise_std)
-        return np.minimum(scale * means, peak), stds, dataclasses.replace(sequence, intensity_scale=scale)
+        return scale * means, stds, dataclasses.replace(sequence, intensity_scale=scale)
 
     def _draw_tissue(self, field_strength_t: float, stream: RandomStream) -> TissueProperties:
+        """Half of the variance is the person's, the same in all tissues (age, hydration, temperature), half their own."""
         spreads = self.config.tissue_spread * self.tissues.spreads()
-        deviates = np.clip(stream.normals(spreads.size), -FARTHEST_DEVIATE, FARTHEST_DEVIATE).reshape(spreads.shape)
+        person = stream.normals(len(spreads))[:, None]
+        own = stream.normals(spreads.size).reshape(spreads.shape)
+        deviates = np.clip((person + own) / np.sqrt(2.0), -FARTHEST_DEVIATE, FARTHEST_DEVIATE)
         return self.tissues.at(field_strength_t).scaled(*np.exp(spreads * deviates))
 
 
@@ -80,4 +92,7 @@ def load_physics(config: SynthesisConfig, scheme: LabelScheme) -> PhysicsEngine 
     if config.contrast.engines.physics == 0:
         return None
     physics = config.physics
-    return PhysicsEngine(physics, tissues_of_classes(physics, read_tissues(physics), scheme), read_protocols(physics))
+    tissues = tissues_of_classes(physics, read_tissues(physics), scheme)
+    labels = list(zip(scheme.target_labels, scheme.generation_classes, strict=True))
+    targets = [sorted({group for value, group in labels if value == target}) for target in range(1, scheme.target_count)]
+    return PhysicsEngine(physics, tissues, targets, read_protocols(physics))

@@ -29,7 +29,7 @@ def spin_echo(sequence: SequenceParameters, tissue: TissueProperties) -> Values:
     repetition_ms, echo_ms = sequence.repetition_time_ms, sequence.echo_time_ms
     longitudinal = 1.0 - 2.0 * np.exp(-(repetition_ms - echo_ms / 2.0) / tissue.t1_ms)
     longitudinal += np.exp(-repetition_ms / tissue.t1_ms)
-    return tissue.proton_density * np.abs(longitudinal) * np.exp(-echo_ms / tissue.t2_ms)
+    return _spin_echo_decay(sequence, tissue) * np.abs(longitudinal)
 
 
 def turbo_spin_echo(sequence: SequenceParameters, tissue: TissueProperties) -> Values:
@@ -39,7 +39,7 @@ def turbo_spin_echo(sequence: SequenceParameters, tissue: TissueProperties) -> V
     """
     recovery_ms = sequence.repetition_time_ms - _given(sequence.echo_train_ms)
     longitudinal = 1.0 - np.exp(-recovery_ms / tissue.t1_ms)
-    return tissue.proton_density * longitudinal * np.exp(-sequence.echo_time_ms / tissue.t2_ms)
+    return _train_decay(sequence, tissue) * longitudinal
 
 
 def inversion_recovery_tse(sequence: SequenceParameters, tissue: TissueProperties) -> Values:
@@ -47,7 +47,7 @@ def inversion_recovery_tse(sequence: SequenceParameters, tissue: TissuePropertie
     recovery_ms = sequence.repetition_time_ms - _given(sequence.echo_train_ms)
     longitudinal = 1.0 - 2.0 * np.exp(-_given(sequence.inversion_time_ms) / tissue.t1_ms)
     longitudinal += np.exp(-recovery_ms / tissue.t1_ms)
-    return tissue.proton_density * np.abs(longitudinal) * np.exp(-sequence.echo_time_ms / tissue.t2_ms)
+    return _train_decay(sequence, tissue) * np.abs(longitudinal)
 
 
 def mprage(sequence: SequenceParameters, tissue: TissueProperties) -> Values:
@@ -91,6 +91,16 @@ SEQUENCES: dict[str, Callable[[SequenceParameters, TissueProperties], Values]] =
     "tse": turbo_spin_echo,
     "ir_tse": inversion_recovery_tse,
 }
+
+
+def _spin_echo_decay(sequence: SequenceParameters, tissue: TissueProperties) -> Values:
+    """M0 exp(-TE / T2), less what flows away between excitation and refocusing."""
+    return (1.0 - tissue.flow_void) * tissue.proton_density * np.exp(-sequence.echo_time_ms / tissue.t2_ms)
+
+
+def _train_decay(sequence: SequenceParameters, tissue: TissueProperties) -> Values:
+    """The same, less what the refocusing pulses saturate through bound protons (Melki and Mulkern 1992)."""
+    return (1.0 - tissue.mt_saturation) * _spin_echo_decay(sequence, tissue)
 
 
 def _given(value: float | None) -> float:

@@ -29,6 +29,8 @@ LIMITS = {
     "t2_ms": (0.05, 5000.0),
     "r2_slope_per_s_t": (0.0, 100.0),
     "r2_prime_per_s_t": (0.0, 1000.0),
+    "flow_void": (0.0, 1.0),
+    "mt_saturation": (0.0, 1.0),
     "pd_spread": (0.0, 1.0),
     "t1_spread": (0.0, 1.0),
     "t2_spread": (0.0, 1.0),
@@ -45,12 +47,16 @@ class TissueProperties:
         t1_ms: longitudinal relaxation time.
         t2_ms: transverse relaxation time.
         t2_star_ms: the same with dephasing inside a voxel.
+        flow_void: share of the signal that flow takes out of spin-echo sequences, in [0, 1].
+        mt_saturation: share that magnetisation transfer takes out of trains of refocusing pulses, in [0, 1].
     """
 
     proton_density: Values
     t1_ms: Values
     t2_ms: Values
     t2_star_ms: Values
+    flow_void: Values
+    mt_saturation: Values
 
     def scaled(self, proton_density: Values, t1: Values, t2: Values) -> TissueProperties:
         """Each property times its factor, T2* with that of T2; proton density stays in [0, 1]."""
@@ -59,6 +65,8 @@ class TissueProperties:
             self.t1_ms * t1,
             self.t2_ms * t2,
             self.t2_star_ms * t2,
+            self.flow_void,
+            self.mt_saturation,
         )
 
 
@@ -72,6 +80,8 @@ class TissueTable:
     t2_ms: Values
     r2_slope_per_s_t: Values
     r2_prime_per_s_t: Values
+    flow_void: Values
+    mt_saturation: Values
     pd_spread: Values
     t1_spread: Values
     t2_spread: Values
@@ -84,6 +94,8 @@ class TissueTable:
             t1_ms=self.t1_ms * (field_strength_t / REFERENCE_FIELD_T) ** self.t1_exponent,
             t2_ms=1.0 / r2_per_ms,
             t2_star_ms=1.0 / (r2_per_ms + 1e-3 * self.r2_prime_per_s_t * field_strength_t),
+            flow_void=self.flow_void,
+            mt_saturation=self.mt_saturation,
         )
 
     def spreads(self) -> Values:
