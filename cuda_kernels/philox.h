@@ -14,6 +14,9 @@ enum Stage : u32 {
     STAGE_MIXTURE = 3,
     STAGE_STRIP_EDGE = 4,
     STAGE_ACQUISITION = 5,
+    STAGE_SUBCLASSES = 6,
+    STAGE_TEXTURE = 7,
+    STAGE_HETEROGENEITY = 8,
 };
 
 struct RandomKey {

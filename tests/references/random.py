@@ -6,7 +6,16 @@ import numpy as np
 
 from otfsynth.types import SampleKey
 
-STAGES = {"velocity": 1, "bias": 2, "mixture": 3, "skull_strip": 4, "acquisition": 5}
+STAGES = {
+    "velocity": 1,
+    "bias": 2,
+    "mixture": 3,
+    "skull_strip": 4,
+    "acquisition": 5,
+    "subclasses": 6,
+    "texture": 7,
+    "heterogeneity": 8,
+}
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)

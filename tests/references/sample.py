@@ -6,8 +6,9 @@ import numpy as np
 
 from otfsynth.synthesis.parameters import SynthesisParameters
 from tests.references.acquisition import acquire
-from tests.references.appearance import apply_gamma, bias_field, keep_mask, normalize, paint
+from tests.references.appearance import apply_gamma, bias_field, keep_mask, normalize
 from tests.references.geometry import lookup, source_coordinates
+from tests.references.tissue import paint_tissues
 
 
 def source_labels(parameters: SynthesisParameters, indices: np.ndarray) -> np.ndarray:
@@ -28,7 +29,8 @@ def render(
     source = source_coordinates(key, parameters.deformation, size)
     found = lookup(indices, source)
     labels = swap_indices[found] if parameters.deformation.flip else found
-    image = paint(key, class_table[labels], parameters.mixture.means, parameters.mixture.stds)
+    class_of_label = class_table[swap_indices] if parameters.deformation.flip else class_table
+    image = paint_tissues(parameters, class_of_label[indices], source)
     if parameters.bias_field is not None:
         image = image * bias_field(key, parameters.bias_field, size)
     image = apply_gamma(image, parameters.clip_max, parameters.gamma)

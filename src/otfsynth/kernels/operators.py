@@ -32,6 +32,10 @@ BAND = _struct(
 )
 GAMMA_CURVE = _struct(("statistics", POINTER), ("exponent", F32), ("padding_", I32))
 RICIAN_NOISE = _struct(("key", RANDOM_KEY), ("std", F32), ("padding_", I32))
+SUB_VOXELS = _struct(("shift", F32, 12), ("count", I32), ("padding_", I32))
+SUBCLASSES = _struct(("fields", ROW_LATTICE), ("count", I32), ("padding_", I32))
+TEXTURE = _struct(("field", ROW_LATTICE), ("smooth", F32), ("white", F32))
+HETEROGENEITY = _struct(("field", ROW_LATTICE), ("strengths", POINTER))
 LINEAR = _struct(("lower", POINTER), ("fraction", POINTER), ("inputs", I32), ("padding_", I32))
 
 OPERATORS: dict[str, np.dtype[np.void]] = {
@@ -70,6 +74,10 @@ OPERATORS: dict[str, np.dtype[np.void]] = {
         ("edge_offset", F32),
         ("mask_background", I32),
         ("padding_", I32),
+        ("sub_voxels", SUB_VOXELS),
+        ("subclasses", SUBCLASSES),
+        ("texture", TEXTURE),
+        ("heterogeneity", HETEROGENEITY),
     ),
     "ResampleAlongRow": _struct(
         ("input", POINTER),
@@ -113,6 +121,10 @@ STRUCTS: dict[str, np.dtype[np.void]] = {
     "Band": BAND,
     "GammaCurve": GAMMA_CURVE,
     "RicianNoise": RICIAN_NOISE,
+    "SubVoxels": SUB_VOXELS,
+    "Subclasses": SUBCLASSES,
+    "Texture": TEXTURE,
+    "Heterogeneity": HETEROGENEITY,
     "Linear": LINEAR,
     "Statistics": STATISTICS,
 }

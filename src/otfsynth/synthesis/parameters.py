@@ -10,6 +10,12 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from otfsynth.synthesis.tissue import (
+    HeterogeneityParameters,
+    PartialVolumeParameters,
+    SubclassParameters,
+    TextureParameters,
+)
 from otfsynth.types import SampleKey
 
 Vector = tuple[float, float, float]
@@ -111,6 +117,10 @@ class SynthesisParameters:
     normalization: str
     sequence: SequenceParameters | None = None
     """Where the class means are those of an MR sequence."""
+    partial_volume: PartialVolumeParameters | None = None
+    subclasses: SubclassParameters | None = None
+    texture: TextureParameters | None = None
+    heterogeneity: HeterogeneityParameters | None = None
 
     def to_json(self) -> str:
         """One line of JSON; floats keep every bit."""
@@ -137,6 +147,10 @@ STAGES: dict[str, type[Any]] = {
     "deformation": DeformationParameters,
     "mixture": MixtureParameters,
     "sequence": SequenceParameters,
+    "partial_volume": PartialVolumeParameters,
+    "subclasses": SubclassParameters,
+    "texture": TextureParameters,
+    "heterogeneity": HeterogeneityParameters,
     "skull_strip": SkullStripParameters,
     "bias_field": BiasFieldParameters,
     "acquisition": AcquisitionParameters,

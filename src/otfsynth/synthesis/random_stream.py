@@ -29,6 +29,10 @@ STAGES = (
     "noise",
     "contrast",
     "physics",
+    "partial_volume",
+    "subclasses",
+    "texture",
+    "heterogeneity",
 )
 """Position is the number of the stream: append, never reorder."""
 

@@ -23,6 +23,12 @@ from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.physics import PhysicsEngine
 from otfsynth.synthesis.priors import IntensityPriors
 from otfsynth.synthesis.random_stream import RandomStream
+from otfsynth.synthesis.tissue import (
+    sample_heterogeneity,
+    sample_partial_volume,
+    sample_subclasses,
+    sample_texture,
+)
 from otfsynth.types import SampleKey
 
 
@@ -73,7 +79,8 @@ def sample_parameters(
     spacing_mm = maps.spacing_mm
     gamma = sample_gamma(config.gamma, key)
     shares = partial(shares_of_classes, label_map.indices, label_map.foreground, maps.scheme)
-    mixture, background, sequence = sample_contrast(config, maps.scheme.class_count, shares, priors, physics, key)
+    classes = maps.scheme.class_count
+    mixture, background, sequence = sample_contrast(config, classes, shares, priors, physics, key)
     shape: Sequence[int] = tuple(label_map.indices.shape)
     return SynthesisParameters(
         key=key,
@@ -93,4 +100,8 @@ def sample_parameters(
         ),
         normalization=config.normalization,
         sequence=sequence,
+        partial_volume=sample_partial_volume(config.partial_volume, key),
+        subclasses=sample_subclasses(config.subclasses, classes, spacing_mm, key),
+        texture=sample_texture(config.texture, spacing_mm, key),
+        heterogeneity=sample_heterogeneity(config.heterogeneity, classes, spacing_mm, key),
     )

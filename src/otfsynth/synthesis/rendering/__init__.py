@@ -18,7 +18,8 @@ from otfsynth.synthesis.rendering.acquisition import acquire, finish
 from otfsynth.synthesis.rendering.buffers import Buffers
 from otfsynth.synthesis.rendering.geometry import source_lattice
 from otfsynth.synthesis.rendering.launching import Launcher
-from otfsynth.synthesis.rendering.painting import LabelTables, paint
+from otfsynth.synthesis.rendering.painting import paint
+from otfsynth.synthesis.rendering.tables import LabelTables
 from otfsynth.synthesis.sampling import LabelMapLike
 
 

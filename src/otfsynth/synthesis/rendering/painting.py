@@ -7,36 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from otfsynth.labels import LabelScheme
 from otfsynth.synthesis.parameters import SynthesisParameters
-from otfsynth.synthesis.rendering import stages
+from otfsynth.synthesis.rendering import stages, tissue
 from otfsynth.synthesis.rendering.buffers import Buffers
 from otfsynth.synthesis.rendering.launching import Launcher, no_field, random_key
+from otfsynth.synthesis.rendering.tables import LabelTables
 from otfsynth.synthesis.sampling import LabelMapLike
-
-
-class LabelTables:
-    """Class and target by label index; a flip swaps the sides here and costs nothing."""
-
-    def __init__(self, scheme: LabelScheme) -> None:
-        self.swapped = np.asarray(scheme.swap_indices, dtype=np.intp)
-        self.unchanged = np.arange(len(scheme.target_table))
-        self.classes = np.asarray(scheme.class_table, dtype=np.intp)
-        self.target_table = np.asarray(scheme.target_table, dtype=np.uint8)
-
-    def by_class(self, values: tuple[float, ...], flip: bool) -> NDArray[np.float32]:
-        """One value per class, as one per label index: float32 (256,)."""
-        table = np.zeros(256, np.float32)
-        order = self.swapped if flip else self.unchanged
-        table[: len(order)] = np.array(values)[self.classes[order]]
-        return table
-
-    def targets(self, flip: bool) -> NDArray[np.uint8]:
-        """Target value by label index: uint8 (256,)."""
-        table = np.zeros(256, np.uint8)
-        order = self.swapped if flip else self.unchanged
-        table[: len(order)] = self.target_table[order]
-        return table
 
 
 def paint(
@@ -52,8 +28,8 @@ def paint(
     launch(
         "Paint",
         labels=label_map.indices.data_ptr(),
-        means=keep(tables.by_class(parameters.mixture.means, flip)),
-        stds=keep(tables.by_class(parameters.mixture.stds, flip)),
+        means=keep(tissue.mean_tables(parameters, tables)),
+        stds=keep(tables.by_class(np.array(parameters.mixture.stds), flip)),
         targets=keep(tables.targets(flip)),
         image=buffers.image,
         target=buffers.target,
@@ -66,6 +42,10 @@ def paint(
         size_=parameters.size,
         clip_max=parameters.clip_max,
         **_skull_strip(launch, parameters, label_map),
+        **tissue.sub_voxels(parameters),
+        **tissue.subclasses(launch, parameters),
+        **tissue.texture(launch, parameters),
+        **tissue.heterogeneity(launch, parameters, tables),
     )
 
 

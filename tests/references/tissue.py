@@ -1,0 +1,65 @@
+"""Intensities before the bias field: classes, partial volume, sub-classes, texture and slow variation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from otfsynth.synthesis.parameters import SynthesisParameters
+from tests.references.appearance import mixture_noise
+from tests.references.geometry import lookup, smooth_field, smooth_fields
+from tests.references.random import STAGES
+
+POINTS = np.array([[-0.375, -0.125, -0.125], [-0.125, 0.375, 0.375], [0.125, -0.375, 0.125], [0.375, 0.125, -0.375]])
+"""Sub-voxels of a voxel of edge 1."""
+
+
+def paint_tissues(parameters: SynthesisParameters, classes: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """Float64 (x, y, z), from a map of classes and the map's coordinates of every patch voxel, (3, x, y, z)."""
+    middle = lookup(classes, source)
+    parts = [lookup(classes, source + shift.reshape(3, 1, 1, 1)) for shift in _shifts(parameters)] or [middle]
+    means = np.asarray(parameters.mixture.means)
+    stds = np.asarray(parameters.mixture.stds)
+    offsets = subclass_offsets(parameters)
+    painted = [np.maximum(means[part] + offsets(part), 0.0) if offsets else means[part] for part in parts]
+    mean = np.mean(painted, axis=0)
+    std = np.sqrt(np.mean([stds[part] ** 2 for part in parts], axis=0))
+    if parameters.heterogeneity is not None:
+        drawn = parameters.heterogeneity
+        stage = STAGES["heterogeneity"]
+        field = smooth_field(parameters.key, stage, 1.0, drawn.spacing_voxels, parameters.size)
+        mean = mean * np.maximum(1.0 + np.asarray(drawn.strengths)[middle] * field, 0.0)
+    return mean + std * texture_noise(parameters)
+
+
+def _shifts(parameters: SynthesisParameters) -> np.ndarray:
+    if parameters.partial_volume is None:
+        return np.zeros((0, 3))
+    return parameters.partial_volume.width_voxels * POINTS @ np.asarray(parameters.deformation.matrix).T
+
+
+def subclass_numbers(parameters: SynthesisParameters) -> np.ndarray:
+    """Sub-class of every patch voxel: bit b is 1 where field b is positive."""
+    drawn = parameters.subclasses
+    assert drawn is not None
+    count = {2: 1, 4: 2}[len(drawn.mean_offsets)]
+    fields = smooth_fields(parameters.key, STAGES["subclasses"], 1.0, drawn.spacing_voxels, parameters.size, count)
+    return sum((field > 0) * 2**bit for bit, field in enumerate(fields))
+
+
+def subclass_offsets(parameters: SynthesisParameters):
+    """What the voxels' sub-classes add to the mean of given classes; None without sub-classes."""
+    if parameters.subclasses is None:
+        return None
+    table = np.asarray(parameters.subclasses.mean_offsets)
+    numbers = subclass_numbers(parameters)
+    return lambda classes: table[numbers, classes]
+
+
+def texture_noise(parameters: SynthesisParameters) -> np.ndarray:
+    """Unit variance in the mean over space; partly smooth where the record asks for it."""
+    white = mixture_noise(parameters.key, parameters.size)
+    drawn = parameters.texture
+    if drawn is None:
+        return white
+    smooth = smooth_field(parameters.key, STAGES["texture"], 1.0, drawn.spacing_voxels, parameters.size)
+    return np.sqrt(1.0 - drawn.smooth_share) * white + np.sqrt(drawn.smooth_share) * smooth
