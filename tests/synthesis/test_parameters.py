@@ -23,7 +23,7 @@ from otfsynth.config.synthesis import (
 )
 from otfsynth.data.bank import LabelBank
 from otfsynth.synthesis.parameters import SynthesisParameters
-from tests.synthesis.heads import plain_config, synthesizer
+from tests.synthesis.heads import RANDOM_CONTRASTS, plain_config, synthesizer
 
 SIZE = (24, 24, 24)
 COUNT = 400
@@ -36,6 +36,7 @@ CONFIG = SynthesisConfig(
     gamma=GammaConfig(0.9, 0.5, 300.0),
     resolution=ResolutionConfig(0.35, 0.25, 0.4, [1.0, 3.0], [1.0, 7.0], 0.5, 1.03),
     noise=NoiseConfig(0.9, 0.06),
+    contrast=RANDOM_CONTRASTS,
     mixture=MixtureConfig("uniform", [0.0, 250.0], [0.0, 30.0]),
 )
 
