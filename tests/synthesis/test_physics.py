@@ -1,4 +1,4 @@
-"""The physics engine: contrasts order tissues as on a scanner, spreads are as configured, records say what was drawn."""
+"""The physics engine: contrasts order tissues as scanners do, spreads are as configured, records say what was drawn."""
 
 from __future__ import annotations
 

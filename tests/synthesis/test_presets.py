@@ -63,7 +63,7 @@ def test_lab2im_has_no_flips_strips_noise_or_resolution(lab2im: list[SynthesisPa
 
 
 def test_synthseg_intensities(synthseg: list[SynthesisParameters]) -> None:
-    """Billot et al. 2023: mu ~ U(0, 250), sigma ~ U(0, 30), background 5 % zero and 25 % dark; gamma exp(N(0, .5^2))."""
+    """Billot et al. 2023: mu ~ U(0, 250), sigma ~ U(0, 30), background 5 % zero, 25 % dark; gamma exp(N(0, .5^2))."""
     for group in (1, 4, 6):
         assert_uniform([record.mixture.means[group] for record in synthseg], 0.0, 250.0)
         assert_uniform([record.mixture.stds[group] for record in synthseg], 0.0, 30.0)

@@ -29,7 +29,7 @@ def prior_config(folder: Path, means: np.ndarray, stds: np.ndarray, distribution
             prior_means=str(folder / "means.npy"),
             prior_stds=str(folder / "stds.npy"),
             prior_distribution=distribution,
-        )
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""The contrast engine: draw a protocol and the tissues' properties, and let the signal equation give the class means."""
+"""The contrast engine: draw a protocol and the tissues' properties; the signal equation gives the class means."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class PhysicsEngine:
         return scale * means, stds, dataclasses.replace(sequence, intensity_scale=scale)
 
     def _draw_tissue(self, field_strength_t: float, stream: RandomStream) -> TissueProperties:
-        """Half of the variance is the person's, the same in all tissues (age, hydration, temperature), half their own."""
+        """Half of the variance is the person's (age, hydration, temperature), equal in all tissues, half their own."""
         spreads = self.config.tissue_spread * self.tissues.spreads()
         person = stream.normals(len(spreads))[:, None]
         own = stream.normals(spreads.size).reshape(spreads.shape)
@@ -94,5 +94,7 @@ def load_physics(config: SynthesisConfig, scheme: LabelScheme) -> PhysicsEngine 
     physics = config.physics
     tissues = tissues_of_classes(physics, read_tissues(physics), scheme)
     labels = list(zip(scheme.target_labels, scheme.generation_classes, strict=True))
-    targets = [sorted({group for value, group in labels if value == target}) for target in range(1, scheme.target_count)]
+    targets = [
+        sorted({group for value, group in labels if value == target}) for target in range(1, scheme.target_count)
+    ]
     return PhysicsEngine(physics, tissues, targets, read_protocols(physics))

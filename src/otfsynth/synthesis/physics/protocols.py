@@ -53,7 +53,7 @@ class Protocol:
         strengths = self.field_strengths_t
         strength = strengths[stream.integer(len(strengths))]
         # One number for each column, empty or not: a change of one range leaves the other parameters.
-        drawn = {name: unit for name, unit in zip(RANGES, stream.units(len(RANGES)), strict=True)}
+        drawn = dict(zip(RANGES, stream.units(len(RANGES)), strict=True))
         values = {name: float(low + (high - low) * drawn[name]) for name, (low, high) in self.ranges.items()}
         pulses = values.get("pulse_count")
         if "null_fraction" in values:

@@ -1,4 +1,4 @@
-"""Reading the CSV tables of ``conf/physics``: lines that begin with ``#`` are comments, the first other one the header."""
+"""Reading the CSV tables of ``conf/physics``: lines that begin with ``#`` are comments, the next is the header."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Proton density, T1, T2 and T2* of the generation classes at a field strength, with their spreads.
 
-Field dependence: T1 = T1(3 T) (B0 / 3 T)^exponent (Bottomley et al. 1984, Rooney et al. 2007); 1/T2 and 1/T2* are linear
-in B0 (Peters et al. 2007, Cox and Gowland 2010): 1/T2 = 1/T2(3 T) + slope (B0 - 3 T), 1/T2* = 1/T2 + R2' B0.
+Field dependence: T1 = T1(3 T) (B0 / 3 T)^exponent (Bottomley et al. 1984, Rooney et al. 2007); 1/T2 and 1/T2* are
+linear in B0 (Peters et al. 2007, Cox and Gowland 2010): 1/T2 = 1/T2(3 T) + slope (B0 - 3 T), 1/T2* = 1/T2 + R2' B0.
 """
 
 from __future__ import annotations
