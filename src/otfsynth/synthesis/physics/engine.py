@@ -70,15 +70,15 @@ class PhysicsEngine:
 def signal_spread(sequence: SequenceParameters, tissue: TissueProperties, spreads: Values) -> Values:
     """Standard deviation of the signal inside each class, (K,).
 
-    Independent relative deviations of proton density, T1 and T2, ``spreads`` (3, K), are propagated by central
-    differences over one standard deviation, which also holds near the null of an inversion, where derivatives fail.
+    Independent relative deviations of proton density, T1 and T2, ``spreads`` (3, K), are propagated by the signal one
+    deviation above and below, which also holds near the null of an inversion, where derivatives fail.
     """
     variance = np.zeros_like(tissue.t1_ms)
+    middle = signal(sequence, tissue)
     for number in range(len(spreads)):
         factors = np.ones_like(spreads)
         factors[number] = np.exp(spreads[number])
         above, below = signal(sequence, tissue.scaled(*factors)), signal(sequence, tissue.scaled(*1.0 / factors))
-        middle = signal(sequence, tissue)
         variance += (np.square(above - middle) + np.square(below - middle)) / 2.0
     return np.sqrt(variance)
 
