@@ -5,6 +5,7 @@
 // lab2im's 0-255 scale (Billot et al. 2020).
 #pragma once
 #include "lattice.h"
+#include "signal_loss.h"
 #include "statistics.h"
 #include "tissue.h"
 
@@ -35,6 +36,7 @@ struct Paint {
     Subclasses subclasses;
     Texture texture;
     Heterogeneity heterogeneity;
+    SignalLoss signal_loss;
 
     OTF_INLINE i64 size() const { return static_cast<i64>(size_[0]) * size_[1]; }
 
@@ -109,6 +111,10 @@ struct Paint {
             spline_row(team, heterogeneity.field, 0, row, column, field);
             team.sync();
             vary_row(team, found, heterogeneity.strengths, field, n, mean);
+        }
+        if (signal_loss.count > 0) {
+            team.sync();
+            lose_signal(team, signal_loss, sx, sy, sz, n, mean, std);
         }
         if (bias.coefficients) spline_row(team, bias, 0, row, column, field);
         team.sync();

@@ -17,6 +17,8 @@ enum Stage : u32 {
     STAGE_SUBCLASSES = 6,
     STAGE_TEXTURE = 7,
     STAGE_HETEROGENEITY = 8,
+    STAGE_COILS = 9,
+    STAGE_NOISE_FIELD = 10,
 };
 
 struct RandomKey {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from otfsynth.synthesis.parameters import SynthesisParameters
-from tests.references.acquisition import acquire
+from tests.references.acquisition import scan
 from tests.references.appearance import apply_gamma, bias_field, keep_mask, normalize
 from tests.references.geometry import lookup, source_coordinates
 from tests.references.tissue import paint_tissues
@@ -34,8 +34,7 @@ def render(
     if parameters.bias_field is not None:
         image = image * bias_field(key, parameters.bias_field, size)
     image = apply_gamma(image, parameters.clip_max, parameters.gamma)
-    scanner = parameters.acquisition
-    image = acquire(key, image, scanner.spacing_voxels, scanner.psf_sigma_voxels, scanner.noise_std)
+    image = scan(parameters, image)
     keep = keep_mask(key, found, lookup(brain_distance, source), parameters.background, parameters.skull_strip)
     target = np.where(keep, target_table[labels], 0)
     return normalize(np.where(keep, image, 0.0), parameters.normalization), target.astype(np.uint8)

@@ -28,7 +28,18 @@ def paint_tissues(parameters: SynthesisParameters, classes: np.ndarray, source: 
         stage = STAGES["heterogeneity"]
         field = smooth_field(parameters.key, stage, 1.0, drawn.spacing_voxels, parameters.size)
         mean = mean * np.maximum(1.0 + np.asarray(drawn.strengths)[middle] * field, 0.0)
-    return mean + std * texture_noise(parameters)
+    return (mean + std * texture_noise(parameters)) * kept_signal(parameters, source)
+
+
+def kept_signal(parameters: SynthesisParameters, source: np.ndarray) -> np.ndarray:
+    """Share of the signal that blobs in the label map leave."""
+    kept = np.ones(parameters.size)
+    loss = parameters.signal_loss
+    if loss is not None:
+        for centre, radius, depth in zip(loss.centres_voxels, loss.radii_voxels, loss.depths, strict=True):
+            distance = np.sum((source - np.reshape(centre, (3, 1, 1, 1))) ** 2, axis=0)
+            kept *= 1.0 - depth * np.exp(-distance / (2.0 * radius**2))
+    return kept
 
 
 def _shifts(parameters: SynthesisParameters) -> np.ndarray:

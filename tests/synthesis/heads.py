@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from scipy import ndimage
 
+from otfsynth.config.acquisition import CoilsConfig, MenuConfig, NoiseFieldConfig, StorageConfig
+from otfsynth.config.artefacts import GhostingConfig, MotionConfig, RingingConfig, SignalLossConfig, SpikesConfig
 from otfsynth.config.contrast import ContrastConfig, EnginesConfig
 from otfsynth.config.synthesis import (
     AffineConfig,
@@ -138,6 +140,15 @@ def plain_config(**stages: Any) -> SynthesisConfig:
         "gamma": GammaConfig(probability=0.0),
         "resolution": ResolutionConfig(1.0, 0.0, 0.0, native_blur_voxels=0.0),
         "noise": NoiseConfig(probability=0.0),
+        "menu": MenuConfig(0.0, 0.0),
+        "signal_loss": SignalLossConfig(probability=0.0),
+        "ringing": RingingConfig(probability=0.0),
+        "motion": MotionConfig(probability=0.0),
+        "ghosting": GhostingConfig(probability=0.0),
+        "spikes": SpikesConfig(probability=0.0),
+        "coils": CoilsConfig(probability=0.0),
+        "noise_field": NoiseFieldConfig(probability=0.0),
+        "storage": StorageConfig(probability=0.0),
         "normalization": "none",
     }
     return SynthesisConfig(**{**off, **stages})

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from otfsynth.config.acquisition import CoilsConfig, MenuConfig, NoiseFieldConfig
+from otfsynth.config.artefacts import RingingConfig
 from otfsynth.config.synthesis import (
     AffineConfig,
     BiasFieldConfig,
@@ -36,6 +38,10 @@ CONFIG = SynthesisConfig(
     gamma=GammaConfig(0.9, 0.5, 300.0),
     resolution=ResolutionConfig(0.35, 0.25, 0.4, [1.0, 3.0], [1.0, 7.0], 0.5, 1.03),
     noise=NoiseConfig(0.9, 0.06),
+    menu=MenuConfig(0.0, 0.0),
+    ringing=RingingConfig(0.0),
+    coils=CoilsConfig(0.0),
+    noise_field=NoiseFieldConfig(0.0),
     contrast=RANDOM_CONTRASTS,
     mixture=MixtureConfig("uniform", [0.0, 250.0], [0.0, 30.0]),
 )

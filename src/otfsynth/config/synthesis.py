@@ -9,7 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from otfsynth.config import checks
-from otfsynth.config.acquisition import NoiseConfig, ResolutionConfig
+from otfsynth.config.acquisition import (
+    CoilsConfig,
+    MenuConfig,
+    NoiseConfig,
+    NoiseFieldConfig,
+    ResolutionConfig,
+    StorageConfig,
+)
+from otfsynth.config.artefacts import GhostingConfig, MotionConfig, RingingConfig, SignalLossConfig, SpikesConfig
 from otfsynth.config.contrast import ContrastConfig, PhysicsConfig
 from otfsynth.config.tissue import HeterogeneityConfig, PartialVolumeConfig, SubclassesConfig, TextureConfig
 
@@ -208,8 +216,17 @@ class SynthesisConfig:
     skull_strip: SkullStripConfig = field(default_factory=SkullStripConfig)
     bias_field: BiasFieldConfig = field(default_factory=BiasFieldConfig)
     gamma: GammaConfig = field(default_factory=GammaConfig)
+    signal_loss: SignalLossConfig = field(default_factory=SignalLossConfig)
     resolution: ResolutionConfig = field(default_factory=ResolutionConfig)
+    menu: MenuConfig = field(default_factory=MenuConfig)
+    ringing: RingingConfig = field(default_factory=RingingConfig)
+    motion: MotionConfig = field(default_factory=MotionConfig)
+    ghosting: GhostingConfig = field(default_factory=GhostingConfig)
+    spikes: SpikesConfig = field(default_factory=SpikesConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
+    coils: CoilsConfig = field(default_factory=CoilsConfig)
+    noise_field: NoiseFieldConfig = field(default_factory=NoiseFieldConfig)
+    storage: StorageConfig = field(default_factory=StorageConfig)
     normalization: str = "zscore"
     """zscore: zero mean and unit variance over the voxels that are not 0; minmax: [0, 1]; none: as simulated."""
 

@@ -31,7 +31,17 @@ BAND = _struct(
     ("starts", POINTER), ("weights", POINTER), ("outputs", I32), ("taps", I32), ("unit_stride", I32), ("padding_", I32)
 )
 GAMMA_CURVE = _struct(("statistics", POINTER), ("exponent", F32), ("padding_", I32))
-RICIAN_NOISE = _struct(("key", RANDOM_KEY), ("std", F32), ("padding_", I32))
+RECEIVER_NOISE = _struct(
+    ("key", RANDOM_KEY),
+    ("coil_key", RANDOM_KEY),
+    ("g_factor", ROW_LATTICE),
+    ("std", F32),
+    ("coils", I32),
+    ("rows_y", I32),
+    ("padding_", I32),
+)
+STORAGE = _struct(("highest", F32), ("levels", F32))
+SIGNAL_LOSS = _struct(("centres", F32, 12), ("falls", F32, 4), ("depths", F32, 4), ("count", I32), ("padding_", I32))
 SUB_VOXELS = _struct(("shift", F32, 12), ("count", I32), ("padding_", I32))
 SUBCLASSES = _struct(("fields", ROW_LATTICE), ("count", I32), ("padding_", I32))
 TEXTURE = _struct(("field", ROW_LATTICE), ("smooth", F32), ("white", F32))
@@ -78,6 +88,7 @@ OPERATORS: dict[str, np.dtype[np.void]] = {
         ("subclasses", SUBCLASSES),
         ("texture", TEXTURE),
         ("heterogeneity", HETEROGENEITY),
+        ("signal_loss", SIGNAL_LOSS),
     ),
     "ResampleAlongRow": _struct(
         ("input", POINTER),
@@ -94,7 +105,8 @@ OPERATORS: dict[str, np.dtype[np.void]] = {
         ("input", POINTER),
         ("output", POINTER),
         ("band", BAND),
-        ("noise", RICIAN_NOISE),
+        ("noise", RECEIVER_NOISE),
+        ("storage", STORAGE),
         ("rows", I64),
         ("inner", I32),
         ("inputs", I32),
@@ -120,7 +132,9 @@ STRUCTS: dict[str, np.dtype[np.void]] = {
     "RandomKey": RANDOM_KEY,
     "Band": BAND,
     "GammaCurve": GAMMA_CURVE,
-    "RicianNoise": RICIAN_NOISE,
+    "ReceiverNoise": RECEIVER_NOISE,
+    "Storage": STORAGE,
+    "SignalLoss": SIGNAL_LOSS,
     "SubVoxels": SUB_VOXELS,
     "Subclasses": SUBCLASSES,
     "Texture": TEXTURE,

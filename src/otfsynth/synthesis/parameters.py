@@ -10,6 +10,13 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from otfsynth.synthesis.artefacts import (
+    GhostingParameters,
+    MotionParameters,
+    RingingParameters,
+    SignalLossParameters,
+    SpikesParameters,
+)
 from otfsynth.synthesis.tissue import (
     HeterogeneityParameters,
     PartialVolumeParameters,
@@ -93,6 +100,26 @@ class AcquisitionParameters:
     spacing_voxels: Vector
     psf_sigma_voxels: Vector
     noise_std: float
+    coils: int = 1
+    """Receivers whose noisy signals are combined as the root of their sum of squares."""
+
+
+@dataclass(frozen=True)
+class NoiseFieldParameters:
+    """Smooth variation of the noise over the acquired grid."""
+
+    std: float
+    """Of the logarithm of the noise's strength."""
+    spacing_voxels: int
+    """Acquired voxels, a multiple of 8."""
+
+
+@dataclass(frozen=True)
+class StorageParameters:
+    """Whole numbers that the scanner stores: 0 to ``levels`` for magnitudes from 0 to ``highest``."""
+
+    highest: float
+    levels: int
 
 
 @dataclass(frozen=True)
@@ -121,6 +148,13 @@ class SynthesisParameters:
     subclasses: SubclassParameters | None = None
     texture: TextureParameters | None = None
     heterogeneity: HeterogeneityParameters | None = None
+    signal_loss: SignalLossParameters | None = None
+    ringing: RingingParameters | None = None
+    motion: MotionParameters | None = None
+    ghosting: GhostingParameters | None = None
+    spikes: SpikesParameters | None = None
+    noise_field: NoiseFieldParameters | None = None
+    storage: StorageParameters | None = None
 
     def to_json(self) -> str:
         """One line of JSON; floats keep every bit."""
@@ -152,6 +186,13 @@ STAGES: dict[str, type[Any]] = {
     "texture": TextureParameters,
     "heterogeneity": HeterogeneityParameters,
     "skull_strip": SkullStripParameters,
+    "signal_loss": SignalLossParameters,
+    "ringing": RingingParameters,
+    "motion": MotionParameters,
+    "ghosting": GhostingParameters,
+    "spikes": SpikesParameters,
+    "noise_field": NoiseFieldParameters,
+    "storage": StorageParameters,
     "bias_field": BiasFieldParameters,
     "acquisition": AcquisitionParameters,
 }

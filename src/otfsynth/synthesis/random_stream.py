@@ -33,6 +33,15 @@ STAGES = (
     "subclasses",
     "texture",
     "heterogeneity",
+    "menu",
+    "coils",
+    "signal_loss",
+    "ringing",
+    "motion",
+    "ghosting",
+    "spikes",
+    "noise_field",
+    "storage",
 )
 """Position is the number of the stream: append, never reorder."""
 

@@ -10,12 +10,19 @@ from torch import Tensor
 
 from otfsynth.config.synthesis import SynthesisConfig
 from otfsynth.labels import LabelScheme
-from otfsynth.synthesis.acquisition import sample_acquisition
+from otfsynth.synthesis.acquisition import sample_acquisition, sample_noise_field, sample_storage
 from otfsynth.synthesis.appearance import (
     sample_bias_field,
     sample_gamma,
     sample_skull_strip,
     shares_of_classes,
+)
+from otfsynth.synthesis.artefacts import (
+    sample_ghosting,
+    sample_motion,
+    sample_ringing,
+    sample_signal_loss,
+    sample_spikes,
 )
 from otfsynth.synthesis.contrast import sample_contrast
 from otfsynth.synthesis.geometry import Size, sample_deformation
@@ -78,6 +85,10 @@ def sample_parameters(
     label_map = maps[map_index]
     spacing_mm = maps.spacing_mm
     gamma = sample_gamma(config.gamma, key)
+    intensity_range = config.gamma.clip_max if gamma is None else 1.0
+    acquisition = sample_acquisition(
+        config.resolution, config.menu, config.noise, config.coils, spacing_mm, intensity_range, key
+    )
     shares = partial(shares_of_classes, label_map.indices, label_map.foreground, maps.scheme)
     classes = maps.scheme.class_count
     mixture, background, sequence = sample_contrast(config, classes, shares, priors, physics, key)
@@ -95,13 +106,18 @@ def sample_parameters(
         bias_field=sample_bias_field(config.bias_field, spacing_mm, key),
         clip_max=config.gamma.clip_max,
         gamma=gamma,
-        acquisition=sample_acquisition(
-            config.resolution, config.noise, spacing_mm, config.gamma.clip_max if gamma is None else 1.0, key
-        ),
+        acquisition=acquisition,
         normalization=config.normalization,
         sequence=sequence,
         partial_volume=sample_partial_volume(config.partial_volume, key),
         subclasses=sample_subclasses(config.subclasses, classes, spacing_mm, key),
         texture=sample_texture(config.texture, spacing_mm, key),
         heterogeneity=sample_heterogeneity(config.heterogeneity, classes, spacing_mm, key),
+        signal_loss=sample_signal_loss(config.signal_loss, label_map.foreground, spacing_mm, key),
+        ringing=sample_ringing(config.ringing, acquisition.spacing_voxels, key),
+        motion=sample_motion(config.motion, spacing_mm, key),
+        ghosting=sample_ghosting(config.ghosting, key),
+        spikes=sample_spikes(config.spikes, intensity_range, key),
+        noise_field=sample_noise_field(config.noise_field, acquisition, spacing_mm, key),
+        storage=sample_storage(config.storage, intensity_range, key),
     )

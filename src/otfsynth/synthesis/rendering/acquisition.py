@@ -1,4 +1,4 @@
-"""The scanner: gamma, sampling of the three axes, noise, and back to the working grid with mask and normalisation."""
+"""The scanner: gamma, sampling of the axes, noise and storage, then the working grid, mask and normalisation."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from otfsynth.kernels.operators import OPERATORS
-from otfsynth.synthesis.acquisition import BandMatrix, linear_matrix, sampling_matrix
 from otfsynth.synthesis.parameters import SynthesisParameters
-from otfsynth.synthesis.rendering import stages
+from otfsynth.synthesis.rendering import kspace, stages
 from otfsynth.synthesis.rendering.buffers import Buffers
 from otfsynth.synthesis.rendering.launching import Launcher, random_key
+from otfsynth.synthesis.resampling import BandMatrix, linear_matrix, sampling_matrix, truncated_matrix
 from otfsynth.synthesis.workspace import Workspace
 
 NORMALIZATIONS = {"zscore": 1, "minmax": 2}
+LARGEST = 3.0e38
 
 
 @dataclass(frozen=True)
@@ -28,22 +29,42 @@ class AcquiredImage:
 
 
 def acquire(launch: Launcher, parameters: SynthesisParameters, buffers: Buffers) -> AcquiredImage:
-    """Gamma, point spread function and sampling of each axis, then noise; works in the image's memory too."""
-    size, acquisition = parameters.size, parameters.acquisition
-    bands = [
-        sampling_matrix(length, spacing, sigma)
-        for length, spacing, sigma in zip(size, acquisition.spacing_voxels, acquisition.psf_sigma_voxels, strict=True)
-    ]
+    """Gamma, sampling of each axis, what k-space suffers, noise and storage; works in the image's memory too."""
+    size = parameters.size
+    bands = sampling_matrices(parameters)
     shape = (bands[0].outputs, bands[1].outputs, bands[2].outputs)
+    corrupted = kspace.is_corrupted(parameters)
+    receiver = receiver_fields(launch, parameters, shape)
     first = buffers.image
-    second = launch.workspace.take("second", np.float32, size).ctypes.data
+    memory = launch.workspace.take("second", np.float32, size)
+    second = memory.ctypes.data
     _sample_along_row(launch, parameters, buffers, bands[2], second)
-    if bands[0].is_identity and bands[1].is_identity and acquisition.noise_std == 0.0:
+    if bands[0].is_identity and bands[1].is_identity and not receiver and not corrupted:
         return AcquiredImage(second, shape)
-    _sample_across_rows(launch, second, first, bands[1], None, size[0] * shape[1], 1, size[1], shape[2])
-    noise = _noise(parameters)
-    _sample_across_rows(launch, first, second, bands[0], noise, shape[0] * shape[1], shape[1], size[0], shape[2])
+    _sample_across_rows(launch, second, first, bands[1], {}, size[0] * shape[1], 1, size[1], shape[2])
+    rows = shape[0] * shape[1]
+    last = {} if corrupted else receiver
+    _sample_across_rows(launch, first, second, bands[0], last, rows, shape[1], size[0], shape[2])
+    if corrupted:
+        output = launch.workspace.take("kspace", np.float32, shape)
+        kspace.corrupt(parameters, memory.reshape(-1)[: output.size].reshape(shape), output)
+        band = sampling_matrix(shape[0], 1.0, 0.0)
+        _sample_across_rows(launch, output.ctypes.data, second, band, receiver, rows, shape[1], shape[0], shape[2])
     return AcquiredImage(second, shape)
+
+
+def sampling_matrices(parameters: SynthesisParameters) -> list[BandMatrix]:
+    """Point spread function and sampling of each axis: Gaussian, or the sinc of a truncated k-space."""
+    acquisition, ringing = parameters.acquisition, parameters.ringing
+    bands = []
+    for axis, length in enumerate(parameters.size):
+        spacing = acquisition.spacing_voxels[axis]
+        kept = ringing.kept_shares[axis] if ringing is not None else 1.0
+        if kept < 1.0:
+            bands.append(truncated_matrix(length, spacing, kept))
+        else:
+            bands.append(sampling_matrix(length, spacing, acquisition.psf_sigma_voxels[axis]))
+    return bands
 
 
 def finish(launch: Launcher, parameters: SynthesisParameters, buffers: Buffers, acquired: AcquiredImage) -> None:
@@ -76,11 +97,23 @@ def finish(launch: Launcher, parameters: SynthesisParameters, buffers: Buffers, 
         )
 
 
-def _noise(parameters: SynthesisParameters) -> NDArray[np.void]:
-    noise = np.zeros((), dtype=OPERATORS["ResampleAcrossRows"]["noise"])
-    noise["key"] = random_key(parameters.key, stages.ACQUISITION)
-    noise["std"] = parameters.acquisition.noise_std
-    return noise
+def receiver_fields(launch: Launcher, parameters: SynthesisParameters, shape: tuple[int, int, int]) -> dict[str, Any]:
+    """Structs of noise and storage on the acquired grid; none where both are off."""
+    acquisition, storage, key = parameters.acquisition, parameters.storage, parameters.key
+    fields: dict[str, Any] = {}
+    if acquisition.noise_std > 0.0:
+        noise = fields["noise"] = np.zeros((), dtype=OPERATORS["ResampleAcrossRows"]["noise"])
+        noise["key"], noise["coil_key"] = random_key(key, stages.ACQUISITION), random_key(key, stages.COILS)
+        noise["std"], noise["coils"], noise["rows_y"] = acquisition.noise_std, acquisition.coils, shape[1]
+        field = parameters.noise_field
+        if field is not None:
+            spacing = field.spacing_voxels
+            noise["g_factor"] = launch.noise_rows("noise_field", shape, key, stages.NOISE_FIELD, field.std, spacing)
+    if storage is not None:
+        fields["storage"] = np.array((storage.highest, storage.levels), OPERATORS["ResampleAcrossRows"]["storage"])
+    elif parameters.ringing is not None:  # a sinc undershoots zero, and images are magnitudes
+        fields["storage"] = np.array((LARGEST, 0.0), OPERATORS["ResampleAcrossRows"]["storage"])
+    return fields
 
 
 def _sample_along_row(
@@ -110,13 +143,12 @@ def _sample_across_rows(
     source: int,
     output: int,
     matrix: BandMatrix,
-    noise: NDArray[np.void] | None,
+    receiver: dict[str, Any],
     rows: int,
     inner: int,
     inputs: int,
     length: int,
 ) -> None:
-    fields: dict[str, Any] = {} if noise is None else {"noise": noise}
     launch(
         "ResampleAcrossRows",
         input=source,
@@ -126,7 +158,7 @@ def _sample_across_rows(
         inner=inner,
         inputs=inputs,
         length=length,
-        **fields,
+        **receiver,
     )
 
 

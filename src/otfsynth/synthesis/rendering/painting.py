@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from otfsynth.kernels.operators import OPERATORS
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.rendering import stages, tissue
 from otfsynth.synthesis.rendering.buffers import Buffers
@@ -46,6 +47,7 @@ def paint(
         **tissue.subclasses(launch, parameters),
         **tissue.texture(launch, parameters),
         **tissue.heterogeneity(launch, parameters, tables),
+        **_signal_loss(parameters),
     )
 
 
@@ -67,3 +69,17 @@ def _skull_strip(launch: Launcher, parameters: SynthesisParameters, label_map: L
     )
     distance = label_map.brain_distance.data_ptr()
     return {**fields, "brain_distance": distance, "edge": edge, "edge_offset": strip.edge_offset_mm}
+
+
+def _signal_loss(parameters: SynthesisParameters) -> dict[str, Any]:
+    """Gaussian blobs, in voxels of the label map."""
+    loss = parameters.signal_loss
+    if loss is None:
+        return {}
+    struct = np.zeros((), OPERATORS["Paint"]["signal_loss"])
+    count = len(loss.depths)
+    struct["centres"].reshape(3, -1)[:, :count] = np.transpose(loss.centres_voxels)
+    struct["falls"][:count] = np.log2(np.e) / (2.0 * np.square(loss.radii_voxels))
+    struct["depths"][:count] = loss.depths
+    struct["count"] = count
+    return {"signal_loss": struct}

@@ -1,0 +1,143 @@
+"""What goes wrong in a scanner: local signal loss, ringing, motion, ghosts and spikes.
+
+Each stage is a record and the function that draws it; ``None`` leaves the stage out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from otfsynth.config.artefacts import GhostingConfig, MotionConfig, RingingConfig, SignalLossConfig, SpikesConfig
+from otfsynth.synthesis.random_stream import RandomStream
+from otfsynth.types import SampleKey
+
+if TYPE_CHECKING:
+    from otfsynth.synthesis.parameters import Vector
+
+LOSS_SITES = ((0.5, 0.88, 0.2), (0.1, 0.55, 0.15), (0.9, 0.55, 0.15))
+"""Above the frontal sinus and above either ear, as shares of the targets' extent (right, front, top)."""
+LOSS_SITE_STD = 0.06
+MOTION_CENTRE_SHARE, GHOSTING_CENTRE_SHARE = 0.08, 0.03
+"""Lines in the middle of k-space, as a share of all, that each stage leaves alone: they say where the head is."""
+MOVES_BETWEEN = (0.3, 0.7)
+"""Moments of moves: the outermost lines carry so little that a move among them is not seen."""
+
+
+@dataclass(frozen=True)
+class SignalLossParameters:
+    """One entry a blob; centres in voxels of the label map."""
+
+    centres_voxels: tuple[Vector, ...]
+    radii_voxels: tuple[float, ...]
+    depths: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class RingingParameters:
+    kept_shares: Vector
+    """Share of k-space lines acquired on each axis; 1 is all."""
+
+
+@dataclass(frozen=True)
+class MotionParameters:
+    axis: int
+    """The phase-encoded one, whose lines are acquired one after the other."""
+    moves_at: tuple[float, ...]
+    """Moments of the moves, ascending, as shares of the acquisition; the middle of k-space is acquired at 0.5."""
+    shifts_voxels: tuple[Vector, ...]
+    """Where the head lies before the first move and after each, voxels of the working grid; at moment 0.5 it is 0."""
+
+
+@dataclass(frozen=True)
+class GhostingParameters:
+    axis: int
+    period: int
+    strength: float
+
+
+@dataclass(frozen=True)
+class SpikesParameters:
+    """One entry a spike; frequencies in cycles a voxel of the acquired grid, [-0.5, 0.5]."""
+
+    frequencies: tuple[Vector, ...]
+    amplitudes: tuple[float, ...]
+    phases_rad: tuple[float, ...]
+
+
+def sample_signal_loss(
+    config: SignalLossConfig, foreground: Sequence[Tensor], spacing_mm: float, key: SampleKey
+) -> SignalLossParameters | None:
+    """Blobs at one of :data:`LOSS_SITES` or, as often, around a random voxel of the targets."""
+    stream = RandomStream(key, "signal_loss")
+    voxels = [target for target in foreground if len(target)]
+    if not stream.happens(config.probability) or not voxels:
+        return None
+    low = torch.stack([target.amin(0) for target in voxels]).amin(0).numpy()
+    extent = torch.stack([target.amax(0) for target in voxels]).amax(0).numpy() - low
+    centres, radii, depths = [], [], []
+    for _ in range(1 + stream.integer(config.most_blobs)):
+        site = stream.integer(len(LOSS_SITES) + 1)
+        target = voxels[stream.integer(len(voxels))]
+        anywhere = target[stream.integer(len(target))].numpy()
+        jitter = LOSS_SITE_STD * stream.normals(3)
+        centre = low + extent * (np.array(LOSS_SITES[site]) + jitter) if site < len(LOSS_SITES) else anywhere
+        centres.append(_vector(centre))
+        radii.append(stream.uniform(config.radius_mm[0], config.radius_mm[1]) / spacing_mm)
+        depths.append(stream.uniform(config.depth[0], config.depth[1]))
+    return SignalLossParameters(tuple(centres), tuple(radii), tuple(depths))
+
+
+def sample_ringing(config: RingingConfig, spacing_voxels: Vector, key: SampleKey) -> RingingParameters | None:
+    """Axes of the finest acquired spacing may be cut: those that k-space encodes, not the slices."""
+    stream = RandomStream(key, "ringing")
+    if not stream.happens(config.probability):
+        return None
+    shares = stream.uniforms(config.kept_share[0], config.kept_share[1], 3)
+    cut = (stream.units(3) < 0.5) & (np.array(spacing_voxels) == min(spacing_voxels))
+    return RingingParameters(_vector(np.where(cut, shares, 1.0))) if cut.any() else None
+
+
+def sample_motion(config: MotionConfig, spacing_mm: float, key: SampleKey) -> MotionParameters | None:
+    """Moves at random moments outside the middle of the acquisition."""
+    stream = RandomStream(key, "motion")
+    if not stream.happens(config.probability):
+        return None
+    axis, count = stream.integer(3), 1 + stream.integer(config.most_moves)
+    moments = np.sort(stream.uniforms(*MOVES_BETWEEN, count))
+    steps = config.shift_std_mm / spacing_mm * stream.normals(3 * count).reshape(count, 3)
+    places = np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])
+    places -= places[np.searchsorted(moments, 0.5)]
+    return MotionParameters(axis, tuple(moments.tolist()), tuple(_vector(place) for place in places))
+
+
+def sample_ghosting(config: GhostingConfig, key: SampleKey) -> GhostingParameters | None:
+    stream = RandomStream(key, "ghosting")
+    if not stream.happens(config.probability):
+        return None
+    low, high = config.period
+    return GhostingParameters(
+        axis=stream.integer(3),
+        period=low + stream.integer(high - low + 1),
+        strength=stream.uniform(config.strength[0], config.strength[1]),
+    )
+
+
+def sample_spikes(config: SpikesConfig, intensity_range: float, key: SampleKey) -> SpikesParameters | None:
+    stream = RandomStream(key, "spikes")
+    if not stream.happens(config.probability):
+        return None
+    count = 1 + stream.integer(config.most_spikes)
+    frequencies = stream.uniforms(-0.5, 0.5, 3 * count).reshape(count, 3)
+    amplitudes = intensity_range * stream.uniforms(config.strength[0], config.strength[1], count)
+    phases = stream.uniforms(0.0, 2.0 * np.pi, count)
+    return SpikesParameters(tuple(map(_vector, frequencies)), tuple(amplitudes.tolist()), tuple(phases.tolist()))
+
+
+def _vector(values: np.ndarray) -> Vector:
+    return (float(values[0]), float(values[1]), float(values[2]))
