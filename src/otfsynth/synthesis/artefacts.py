@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LOSS_SITES = ((0.5, 0.88, 0.2), (0.1, 0.55, 0.15), (0.9, 0.55, 0.15))
 """Above the frontal sinus and above either ear, as shares of the targets' extent (right, front, top)."""
 LOSS_SITE_STD = 0.06
-MOTION_CENTRE_SHARE, GHOSTING_CENTRE_SHARE = 0.08, 0.03
+MOTION_CENTRE_SHARE, GHOSTING_CENTRE_SHARE = 0.12, 0.03
 """Lines in the middle of k-space, as a share of all, that each stage leaves alone: they say where the head is."""
 MOVES_BETWEEN = (0.3, 0.7)
 """Moments of moves: the outermost lines carry so little that a move among them is not seen."""
