@@ -6,7 +6,7 @@ import numpy as np
 
 from otfsynth.synthesis.parameters import SynthesisParameters
 
-MOTION_CENTRE, GHOSTING_CENTRE = 0.06, 0.015
+MOTION_CENTRE, GHOSTING_CENTRE = 0.04, 0.015
 """Lines of at most this frequency, in cycles a voxel, are left alone."""
 
 

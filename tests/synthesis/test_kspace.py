@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from scipy import stats
+from scipy import ndimage, stats
 
 from otfsynth.config.artefacts import GhostingConfig, MotionConfig, SpikesConfig
 from otfsynth.data.bank import LabelBank
@@ -44,7 +44,7 @@ def test_every_stage_agrees_with_the_oracle(
 
 @pytest.fixture(scope="module")
 def large() -> LabelBank:
-    """A head of the size of a child's: what 12 % of the lines tell depends on it."""
+    """A head of the size of a child's: what 8 % of the lines tell depends on it."""
     return bank_of(head_indices((100, 112, 96)))
 
 
@@ -52,21 +52,23 @@ def large() -> LabelBank:
 @pytest.mark.parametrize("stage", ["motion", "ghosting"])
 def test_image_and_labels_stay_aligned(large: LabelBank, stage: str, axis: int) -> None:
     config = plain_config(
-        motion=MotionConfig(float(stage == "motion"), 3, 2.0), ghosting=GhostingConfig(float(stage == "ghosting"))
+        motion=MotionConfig(float(stage == "motion"), 3, 1.5), ghosting=GhostingConfig(float(stage == "ghosting"))
     )
     bright = MixtureParameters((0.0, 150.0, 60.0, 200.0, 100.0, 120.0, 80.0), (0.0,) * 7, "random")
     changed = 0
     engine = synthesizer(large, (96, 104, 92), config)
-    for index in range(8):
+    for index in range(10):
         drawn = getattr(engine.sample_parameters(index), stage)
         record = plain_record(large, engine.size, mixture=bright, **{stage: dataclasses.replace(drawn, axis=axis)})
         image, _ = render_one(large, record)
         clean, _ = render_one(large, dataclasses.replace(record, **{stage: None}))
-        product = np.fft.ifftn(np.fft.fftn(image) * np.conj(np.fft.fftn(clean))).real
+        # Motion doubles fine edges; where the head is as a whole, its coarse shape tells.
+        smooth = [np.fft.fftn(ndimage.gaussian_filter(volume, 3.0)) for volume in (image, clean)]
+        product = np.fft.ifftn(smooth[0] * np.conj(smooth[1])).real
         peak = np.array(np.unravel_index(np.argmax(product), product.shape))
         assert (peak == 0).all()
         changed += np.abs(image - clean).max() > 5.0
-    assert changed >= 7
+    assert changed >= 9
 
 
 def test_ghosts_are_copies_at_a_share_of_the_field_of_view(bank: LabelBank) -> None:
@@ -101,7 +103,9 @@ def test_drawn_numbers_are_as_configured(bank: LabelBank) -> None:
     for record in records:
         if record.motion is not None:
             assert len(record.motion.shifts_voxels) == len(record.motion.moves_at) + 1
-            assert record.motion.shifts_voxels[np.searchsorted(record.motion.moves_at, 0.5)] == (0.0, 0.0, 0.0)
+            shifts = np.array(record.motion.shifts_voxels)
+            np.testing.assert_array_equal(shifts, -shifts[::-1])  # zero in the middle
+            assert (np.diff(record.motion.moves_at) > 0).all()
     assert {record.ghosting.period for record in records if record.ghosting} == {2, 3, 4, 5, 6}
     strengths = [record.ghosting.strength for record in records if record.ghosting]
     assert stats.kstest(strengths, stats.uniform(0.1, 0.4).cdf).pvalue > 0.002

@@ -45,9 +45,9 @@ class MotionConfig:
 
     probability: float = 0.04
     most_moves: int = 3
-    """Number of moves, 1 to ``most_moves``, equally likely."""
+    """Moves before the middle of the acquisition, 1 to ``most_moves``, equally likely; as many follow it."""
     shift_std_mm: float = 1.5
-    """Each move shifts the head by N(0, shift_std_mm**2) along each axis."""
+    """Each move takes the head N(0, shift_std_mm**2) along each axis away from where the labels are."""
 
     def __post_init__(self) -> None:
         checks.check_probability("synthesis.motion.probability", self.probability)

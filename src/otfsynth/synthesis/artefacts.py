@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 LOSS_SITES = ((0.5, 0.88, 0.2), (0.1, 0.55, 0.15), (0.9, 0.55, 0.15))
 """Above the frontal sinus and above either ear, as shares of the targets' extent (right, front, top)."""
 LOSS_SITE_STD = 0.06
-MOTION_CENTRE_SHARE, GHOSTING_CENTRE_SHARE = 0.12, 0.03
+MOTION_CENTRE_SHARE, GHOSTING_CENTRE_SHARE = 0.08, 0.03
 """Lines in the middle of k-space, as a share of all, that each stage leaves alone: they say where the head is."""
-MOVES_BETWEEN = (0.3, 0.7)
-"""Moments of moves: the outermost lines carry so little that a move among them is not seen."""
+FIRST_MOVE = 0.3
+"""Earliest moment of a move: the outermost lines carry so little that a move among them is not seen."""
 
 
 @dataclass(frozen=True)
@@ -104,15 +104,18 @@ def sample_ringing(config: RingingConfig, spacing_voxels: Vector, key: SampleKey
 
 
 def sample_motion(config: MotionConfig, spacing_mm: float, key: SampleKey) -> MotionParameters | None:
-    """Moves at random moments outside the middle of the acquisition."""
+    """Moves at random moments before the middle of the acquisition, and the opposite ones after it.
+
+    Fine edges, which the outer lines hold, then lie on both sides of where the labels are, and not beside them.
+    """
     stream = RandomStream(key, "motion")
     if not stream.happens(config.probability):
         return None
     axis, count = stream.integer(3), 1 + stream.integer(config.most_moves)
-    moments = np.sort(stream.uniforms(*MOVES_BETWEEN, count))
-    steps = config.shift_std_mm / spacing_mm * stream.normals(3 * count).reshape(count, 3)
-    places = np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])
-    places -= places[np.searchsorted(moments, 0.5)]
+    before = np.sort(stream.uniforms(FIRST_MOVE, 0.5, count))
+    away = config.shift_std_mm / spacing_mm * stream.normals(3 * count).reshape(count, 3)
+    moments = np.concatenate([before, 1.0 - before[::-1]])
+    places = np.concatenate([away, np.zeros((1, 3)), -away[::-1]])
     return MotionParameters(axis, tuple(moments.tolist()), tuple(_vector(place) for place in places))
 
 
