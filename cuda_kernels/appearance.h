@@ -5,6 +5,7 @@
 // lab2im's 0-255 scale (Billot et al. 2020).
 #pragma once
 #include "lattice.h"
+#include "lesions.h"
 #include "signal_loss.h"
 #include "statistics.h"
 #include "tissue.h"
@@ -37,13 +38,14 @@ struct Paint {
     Texture texture;
     Heterogeneity heterogeneity;
     SignalLoss signal_loss;
+    Lesions lesions;
 
     OTF_INLINE i64 size() const { return static_cast<i64>(size_[0]) * size_[1]; }
 
     // Rows hold whole cells of every field evaluated along them.
     OTF_INLINE i32 padded_row() const {
         i32 n = whole_cells(size_[2], 8);
-        for (i32 field = 0; field < 5; ++field) {
+        for (i32 field = 0; field < 6; ++field) {
             const i32 cells = lattice(field).coefficients ? expanded_floats(size_[2], lattice(field).spacing) : 0;
             n = n > cells ? n : cells;
         }
@@ -51,17 +53,22 @@ struct Paint {
     }
     OTF_INLINE i32 longest_column() const {
         i32 n = source.shape[2];
-        for (i32 field = 0; field < 5; ++field) {
+        for (i32 field = 0; field < 6; ++field) {
             if (lattice(field).coefficients && lattice(field).shape[2] > n) n = lattice(field).shape[2];
         }
         return column_floats(n);
     }
     OTF_INLINE const RowLattice& lattice(i32 field) const {
-        return field == 0 ? bias : field == 1 ? edge : field == 2 ? subclasses.fields : field == 3 ? texture.field : heterogeneity.field;
+        return field == 0   ? bias
+               : field == 1 ? edge
+               : field == 2 ? subclasses.fields
+               : field == 3 ? texture.field
+               : field == 4 ? heterogeneity.field
+                            : lesions.edge;
     }
     OTF_INLINE i64 scratch_floats() const {
         const i64 normals = 4LL * Scratch::rounded((size_[2] + 3) / 4);
-        return (9LL + sub_voxels.count) * padded_row() + normals + Scratch::rounded(longest_column());
+        return (9LL + sub_voxels.count + (lesions.count > 0)) * padded_row() + normals + Scratch::rounded(longest_column());
     }
 
     template <class Team>
@@ -101,6 +108,7 @@ struct Paint {
             i32* points = reinterpret_cast<i32*>(scratch.take(sub_voxels.count * padded_row()));
             look_up_parts(team, row, offsets, sx, sy, sz, column, field, points, found, mean, std);
         }
+        if (lesions.count > 0) add_lesions(team, row, sx, sy, sz, found, column, field, scratch.take(padded_row()), mean, std);
         if (mask) cut(team, row, offsets, found, column, field);
         if (texture.field.coefficients) {
             spline_row(team, texture.field, 0, row, column, field);
@@ -186,6 +194,20 @@ struct Paint {
                 std[z] = stds[found[z]];
             }
         }
+    }
+
+    template <class Team>
+    OTF_INLINE void add_lesions(const Team& team, i64 row, const float* sx, const float* sy, const float* sz, const u8* found,
+                                float* column, float* field, float* depth, float* mean, float* std) const {
+        const float* change = nullptr;
+        if (lesions.edge.coefficients) {
+            spline_row(team, lesions.edge, 0, row, column, field);
+            change = field;
+        }
+        team.sync();
+        if (!lesion_depth(team, lesions, sx, sy, sz, change, size_[2], depth)) return;
+        paint_lesions(team, lesions, depth, found, size_[2], mean, std, target + row * size_[2]);
+        team.sync();
     }
 
     // Mask of the simulated skull-strip and of a background that is exactly zero, taken out of the target as well.

@@ -19,6 +19,7 @@ enum Stage : u32 {
     STAGE_HETEROGENEITY = 8,
     STAGE_COILS = 9,
     STAGE_NOISE_FIELD = 10,
+    STAGE_LESIONS = 11,
 };
 
 struct RandomKey {

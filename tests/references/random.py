@@ -17,6 +17,7 @@ STAGES = {
     "heterogeneity": 8,
     "coils": 9,
     "noise_field": 10,
+    "lesions": 11,
 }
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)

@@ -8,6 +8,7 @@ from otfsynth.synthesis.parameters import SynthesisParameters
 from tests.references.acquisition import scan
 from tests.references.appearance import apply_gamma, bias_field, keep_mask, normalize
 from tests.references.geometry import lookup, source_coordinates
+from tests.references.lesions import lesion_shares
 from tests.references.tissue import paint_tissues
 
 
@@ -30,11 +31,15 @@ def render(
     found = lookup(indices, source)
     labels = swap_indices[found] if parameters.deformation.flip else found
     class_of_label = class_table[swap_indices] if parameters.deformation.flip else class_table
-    image = paint_tissues(parameters, class_of_label[indices], source)
+    targets = target_table[labels]
+    lesions = lesion_shares(parameters, targets, source)
+    image = paint_tissues(parameters, class_of_label[indices], source, lesions)
     if parameters.bias_field is not None:
         image = image * bias_field(key, parameters.bias_field, size)
     image = apply_gamma(image, parameters.clip_max, parameters.gamma)
     image = scan(parameters, image)
     keep = keep_mask(key, found, lookup(brain_distance, source), parameters.background, parameters.skull_strip)
-    target = np.where(keep, target_table[labels], 0)
+    if parameters.lesions is not None and parameters.lesions.target is not None:
+        targets = np.where(lesions >= 0.5, parameters.lesions.target, targets)
+    target = np.where(keep, targets, 0)
     return normalize(np.where(keep, image, 0.0), parameters.normalization), target.astype(np.uint8)

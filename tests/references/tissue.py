@@ -13,8 +13,10 @@ POINTS = np.array([[-0.375, -0.125, -0.125], [-0.125, 0.375, 0.375], [0.125, -0.
 """Sub-voxels of a voxel of edge 1."""
 
 
-def paint_tissues(parameters: SynthesisParameters, classes: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """Float64 (x, y, z), from a map of classes and the map's coordinates of every patch voxel, (3, x, y, z)."""
+def paint_tissues(
+    parameters: SynthesisParameters, classes: np.ndarray, source: np.ndarray, lesions: np.ndarray | float = 0.0
+) -> np.ndarray:
+    """Float64 (x, y, z), from a map of classes, its coordinates (3, x, y, z) of the patch, and lesion shares."""
     middle = lookup(classes, source)
     parts = [lookup(classes, source + shift.reshape(3, 1, 1, 1)) for shift in _shifts(parameters)] or [middle]
     means = np.asarray(parameters.mixture.means)
@@ -23,6 +25,9 @@ def paint_tissues(parameters: SynthesisParameters, classes: np.ndarray, source: 
     painted = [np.maximum(means[part] + offsets(part), 0.0) if offsets else means[part] for part in parts]
     mean = np.mean(painted, axis=0)
     std = np.sqrt(np.mean([stds[part] ** 2 for part in parts], axis=0))
+    if parameters.lesions is not None:
+        mean = mean + lesions * (parameters.lesions.mean - mean)
+        std = std + lesions * (parameters.lesions.std - std)
     if parameters.heterogeneity is not None:
         drawn = parameters.heterogeneity
         stage = STAGES["heterogeneity"]

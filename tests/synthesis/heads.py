@@ -13,6 +13,7 @@ from scipy import ndimage
 from otfsynth.config.acquisition import CoilsConfig, MenuConfig, NoiseFieldConfig, StorageConfig
 from otfsynth.config.artefacts import GhostingConfig, MotionConfig, RingingConfig, SignalLossConfig, SpikesConfig
 from otfsynth.config.contrast import ContrastConfig, EnginesConfig
+from otfsynth.config.lesions import LesionsConfig
 from otfsynth.config.synthesis import (
     AffineConfig,
     BackgroundConfig,
@@ -141,6 +142,7 @@ def plain_config(**stages: Any) -> SynthesisConfig:
         "resolution": ResolutionConfig(1.0, 0.0, 0.0, native_blur_voxels=0.0),
         "noise": NoiseConfig(probability=0.0),
         "menu": MenuConfig(0.0, 0.0),
+        "lesions": LesionsConfig(probability=0.0),
         "signal_loss": SignalLossConfig(probability=0.0),
         "ringing": RingingConfig(probability=0.0),
         "motion": MotionConfig(probability=0.0),

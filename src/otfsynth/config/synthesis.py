@@ -19,6 +19,7 @@ from otfsynth.config.acquisition import (
 )
 from otfsynth.config.artefacts import GhostingConfig, MotionConfig, RingingConfig, SignalLossConfig, SpikesConfig
 from otfsynth.config.contrast import ContrastConfig, PhysicsConfig
+from otfsynth.config.lesions import LesionsConfig
 from otfsynth.config.tissue import HeterogeneityConfig, PartialVolumeConfig, SubclassesConfig, TextureConfig
 
 
@@ -213,6 +214,7 @@ class SynthesisConfig:
     subclasses: SubclassesConfig = field(default_factory=SubclassesConfig)
     texture: TextureConfig = field(default_factory=TextureConfig)
     heterogeneity: HeterogeneityConfig = field(default_factory=HeterogeneityConfig)
+    lesions: LesionsConfig = field(default_factory=LesionsConfig)
     skull_strip: SkullStripConfig = field(default_factory=SkullStripConfig)
     bias_field: BiasFieldConfig = field(default_factory=BiasFieldConfig)
     gamma: GammaConfig = field(default_factory=GammaConfig)

@@ -46,6 +46,17 @@ SUB_VOXELS = _struct(("shift", F32, 12), ("count", I32), ("padding_", I32))
 SUBCLASSES = _struct(("fields", ROW_LATTICE), ("count", I32), ("padding_", I32))
 TEXTURE = _struct(("field", ROW_LATTICE), ("smooth", F32), ("white", F32))
 HETEROGENEITY = _struct(("field", ROW_LATTICE), ("strengths", POINTER))
+LESIONS = _struct(
+    ("edge", ROW_LATTICE),
+    ("blobs", POINTER),
+    ("hosts", POINTER),
+    ("mean", F32),
+    ("std", F32),
+    ("softness", F32),
+    ("count", I32),
+    ("target", I32),
+    ("padding_", I32),
+)
 LINEAR = _struct(("lower", POINTER), ("fraction", POINTER), ("inputs", I32), ("padding_", I32))
 
 OPERATORS: dict[str, np.dtype[np.void]] = {
@@ -89,6 +100,7 @@ OPERATORS: dict[str, np.dtype[np.void]] = {
         ("texture", TEXTURE),
         ("heterogeneity", HETEROGENEITY),
         ("signal_loss", SIGNAL_LOSS),
+        ("lesions", LESIONS),
     ),
     "ResampleAlongRow": _struct(
         ("input", POINTER),
@@ -135,6 +147,7 @@ STRUCTS: dict[str, np.dtype[np.void]] = {
     "ReceiverNoise": RECEIVER_NOISE,
     "Storage": STORAGE,
     "SignalLoss": SIGNAL_LOSS,
+    "Lesions": LESIONS,
     "SubVoxels": SUB_VOXELS,
     "Subclasses": SUBCLASSES,
     "Texture": TEXTURE,

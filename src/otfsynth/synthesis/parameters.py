@@ -17,6 +17,7 @@ from otfsynth.synthesis.artefacts import (
     SignalLossParameters,
     SpikesParameters,
 )
+from otfsynth.synthesis.lesions import LesionParameters
 from otfsynth.synthesis.tissue import (
     HeterogeneityParameters,
     PartialVolumeParameters,
@@ -148,6 +149,7 @@ class SynthesisParameters:
     subclasses: SubclassParameters | None = None
     texture: TextureParameters | None = None
     heterogeneity: HeterogeneityParameters | None = None
+    lesions: LesionParameters | None = None
     signal_loss: SignalLossParameters | None = None
     ringing: RingingParameters | None = None
     motion: MotionParameters | None = None
@@ -185,6 +187,7 @@ STAGES: dict[str, type[Any]] = {
     "subclasses": SubclassParameters,
     "texture": TextureParameters,
     "heterogeneity": HeterogeneityParameters,
+    "lesions": LesionParameters,
     "skull_strip": SkullStripParameters,
     "signal_loss": SignalLossParameters,
     "ringing": RingingParameters,

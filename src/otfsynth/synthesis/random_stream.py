@@ -42,6 +42,7 @@ STAGES = (
     "spikes",
     "noise_field",
     "storage",
+    "lesions",
 )
 """Position is the number of the stream: append, never reorder."""
 

@@ -26,6 +26,7 @@ from otfsynth.synthesis.artefacts import (
 )
 from otfsynth.synthesis.contrast import sample_contrast
 from otfsynth.synthesis.geometry import Size, sample_deformation
+from otfsynth.synthesis.lesions import sample_lesions
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.physics import PhysicsEngine
 from otfsynth.synthesis.priors import IntensityPriors
@@ -113,6 +114,16 @@ def sample_parameters(
         subclasses=sample_subclasses(config.subclasses, classes, spacing_mm, key),
         texture=sample_texture(config.texture, spacing_mm, key),
         heterogeneity=sample_heterogeneity(config.heterogeneity, classes, spacing_mm, key),
+        lesions=sample_lesions(
+            config.lesions,
+            label_map.indices,
+            label_map.foreground,
+            maps.scheme,
+            mixture,
+            sequence.contrast if sequence is not None else None,
+            spacing_mm,
+            key,
+        ),
         signal_loss=sample_signal_loss(config.signal_loss, label_map.foreground, spacing_mm, key),
         ringing=sample_ringing(config.ringing, acquisition.spacing_voxels, key),
         motion=sample_motion(config.motion, spacing_mm, key),

@@ -12,6 +12,7 @@ from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.rendering import stages, tissue
 from otfsynth.synthesis.rendering.buffers import Buffers
 from otfsynth.synthesis.rendering.launching import Launcher, no_field, random_key
+from otfsynth.synthesis.rendering.lesions import lesions
 from otfsynth.synthesis.rendering.tables import LabelTables
 from otfsynth.synthesis.sampling import LabelMapLike
 
@@ -48,6 +49,7 @@ def paint(
         **tissue.texture(launch, parameters),
         **tissue.heterogeneity(launch, parameters, tables),
         **_signal_loss(parameters),
+        **lesions(launch, parameters, tables),
     )
 
 
