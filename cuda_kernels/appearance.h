@@ -32,6 +32,8 @@ struct Paint {
     float clip_max;
     float edge_offset;          // millimetres
     i32 mask_background;        // 1: background voxels leave the mask
+    i32 view_first[3];          // voxels of the patch that the scan shows; outside, the mask is 0
+    i32 view_end[3];            // one beyond the last; 0: all of them
     i32 padding_;
     SubVoxels sub_voxels;
     Subclasses subclasses;
@@ -236,6 +238,13 @@ struct Paint {
         if (mask_background) {
             OTF_VECTOR_LOOP
             for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = found[z] != 0 ? mask_row[z] : 0;
+        }
+        if (view_end[0] > 0) {
+            const i32 x = static_cast<i32>(row / size_[1]), y = static_cast<i32>(row % size_[1]);
+            const bool seen = x >= view_first[0] && x < view_end[0] && y >= view_first[1] && y < view_end[1];
+            const i32 first = seen ? view_first[2] : n, end = seen ? view_end[2] : 0;
+            OTF_VECTOR_LOOP
+            for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = z >= first && z < end ? mask_row[z] : 0;
         }
         // Nothing can be told where the image is exactly zero: its target is background too.
         u8* target_row = target + row * n;

@@ -38,7 +38,14 @@ def render(
         image = image * bias_field(key, parameters.bias_field, size)
     image = apply_gamma(image, parameters.clip_max, parameters.gamma)
     image = scan(parameters, image)
-    keep = keep_mask(key, found, lookup(brain_distance, source), parameters.background, parameters.skull_strip)
+    keep = keep_mask(
+        key,
+        found,
+        lookup(brain_distance, source),
+        parameters.background,
+        parameters.skull_strip,
+        parameters.field_of_view,
+    )
     if parameters.lesions is not None and parameters.lesions.target is not None:
         targets = np.where(lesions >= 0.5, parameters.lesions.target, targets)
     target = np.where(keep, targets, 0)

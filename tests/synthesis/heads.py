@@ -11,7 +11,14 @@ import torch
 from scipy import ndimage
 
 from otfsynth.config.acquisition import CoilsConfig, MenuConfig, NoiseFieldConfig, StorageConfig
-from otfsynth.config.artefacts import GhostingConfig, MotionConfig, RingingConfig, SignalLossConfig, SpikesConfig
+from otfsynth.config.artefacts import (
+    FieldOfViewConfig,
+    GhostingConfig,
+    MotionConfig,
+    RingingConfig,
+    SignalLossConfig,
+    SpikesConfig,
+)
 from otfsynth.config.contrast import ContrastConfig, EnginesConfig
 from otfsynth.config.lesions import LesionsConfig
 from otfsynth.config.synthesis import (
@@ -143,6 +150,7 @@ def plain_config(**stages: Any) -> SynthesisConfig:
         "noise": NoiseConfig(probability=0.0),
         "menu": MenuConfig(0.0, 0.0),
         "lesions": LesionsConfig(probability=0.0),
+        "field_of_view": FieldOfViewConfig(probability=0.0),
         "signal_loss": SignalLossConfig(probability=0.0),
         "ringing": RingingConfig(probability=0.0),
         "motion": MotionConfig(probability=0.0),
@@ -220,8 +228,10 @@ def assert_agrees(bank: LabelBank, record: SynthesisParameters, tolerance: float
     image, target = render_one(bank, record)
     expected_image, expected_target = reference(bank, record)
     ties = target != expected_target
-    if record.skull_strip is not None or record.background == "zero":  # masks hide ties beside them, which blur shows
-        whole = dataclasses.replace(record, skull_strip=None, background="textured")
+    if (
+        record.skull_strip or record.field_of_view or record.background == "zero"
+    ):  # masks hide ties beside them, which blur shows
+        whole = dataclasses.replace(record, skull_strip=None, field_of_view=None, background="textured")
         ties |= render_one(bank, whole)[1] != reference(bank, whole)[1]
     assert np.mean(ties) < 1e-3
     scanner = record.acquisition

@@ -33,7 +33,7 @@ CONFIG = SynthesisConfig(
     flip=FlipConfig(0.5),
     affine=AffineConfig(1.0, 0.2, 15.0, 0.012, 10.0),
     velocity_field=VelocityFieldConfig(0.8, 4.0, [20.0, 40.0]),
-    skull_strip=SkullStripConfig(0.7, [-2.0, 3.0], 1.5, [8.0, 32.0]),
+    skull_strip=SkullStripConfig(0.7, [-2.0, 3.0], 1.5, [8.0, 32.0], poor_probability=0.0),
     bias_field=BiasFieldConfig(0.95, 0.7, [40.0, 96.0]),
     gamma=GammaConfig(0.9, 0.5, 300.0),
     resolution=ResolutionConfig(0.35, 0.25, 0.4, [1.0, 3.0], [1.0, 7.0], 0.5, 1.03),

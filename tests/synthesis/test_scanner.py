@@ -9,9 +9,10 @@ import pytest
 from scipy import stats
 
 from otfsynth.config.acquisition import CoilsConfig, MenuConfig, NoiseConfig, NoiseFieldConfig, StorageConfig
-from otfsynth.config.artefacts import RingingConfig, SignalLossConfig
+from otfsynth.config.artefacts import FieldOfViewConfig, RingingConfig, SignalLossConfig
+from otfsynth.config.synthesis import SkullStripConfig
 from otfsynth.data.bank import LabelBank
-from otfsynth.synthesis.artefacts import RingingParameters, SignalLossParameters
+from otfsynth.synthesis.artefacts import FieldOfViewParameters, RingingParameters, SignalLossParameters
 from otfsynth.synthesis.parameters import (
     AcquisitionParameters,
     MixtureParameters,
@@ -190,3 +191,39 @@ def test_drawn_numbers_are_as_configured(bank: LabelBank) -> None:
             assert (spacing[kept < 1] == spacing.min()).all()
     depths = [depth for record in records if record.signal_loss is not None for depth in record.signal_loss.depths]
     assert stats.kstest(depths, stats.uniform(0.3, 0.7).cdf).pvalue > 0.002
+
+
+@pytest.mark.parametrize(
+    ("first", "end"), [((0, 0, 9), (40, 44, 37)), ((5, 0, 0), (30, 44, 37)), ((0, 3, 0), (40, 44, 37))]
+)
+def test_what_is_not_imaged_is_zero_and_background(bank: LabelBank, first: Size, end: Size) -> None:
+    record = noisy(bank, (40, 44, 37), 0.05)
+    whole, labels = render_one(bank, record)
+    image, target = render_one(bank, dataclasses.replace(record, field_of_view=FieldOfViewParameters(first, end)))
+    seen = np.zeros(record.size, bool)
+    seen[first[0] : end[0], first[1] : end[1], first[2] : end[2]] = True
+    np.testing.assert_array_equal(image, np.where(seen, whole, 0.0))
+    np.testing.assert_array_equal(target, np.where(seen, labels, 0))
+
+
+def test_fields_of_view_are_drawn_as_configured(bank: LabelBank) -> None:
+    config = plain_config(field_of_view=FieldOfViewConfig(0.5, [0.1, 0.3]))
+    engine = synthesizer(bank, (100, 100, 100), config)
+    views = [engine.sample_parameters(index).field_of_view for index in range(300)]
+    drawn = [view for view in views if view is not None]
+    assert stats.binomtest(len(drawn), 300, 0.5).pvalue > 0.002
+    missing = np.array([(*view.first_voxel, *(100 - end for end in view.end_voxel)) for view in drawn])
+    assert set(np.sum(missing > 0, axis=1)) == {1, 2}
+    assert 10 <= missing[missing > 0].min() <= missing.max() <= 30
+    np.testing.assert_array_equal((missing[:, :3] > 0) | (missing[:, 3:] > 0), np.eye(3)[np.argmax(missing, 1) % 3] > 0)
+
+
+def test_a_share_of_the_skull_strips_is_poor(bank: LabelBank) -> None:
+    engine = synthesizer(bank, (8, 8, 8), plain_config(skull_strip=SkullStripConfig(1.0, poor_probability=0.3)))
+    strips = [engine.sample_parameters(index).skull_strip for index in range(300)]
+    poor = [strip for strip in strips if strip.edge_spacing_voxels > 32]
+    assert len(poor) > 30
+    assert max(strip.edge_offset_mm for strip in strips) > 6.0
+    good = plain_config(skull_strip=SkullStripConfig(1.0, poor_probability=0.0))
+    same = [synthesizer(bank, (8, 8, 8), good).sample_parameters(index).skull_strip for index in range(300)]
+    assert stats.binomtest(sum(a == b for a, b in zip(strips, same, strict=True)), 300, 0.7).pvalue > 0.002

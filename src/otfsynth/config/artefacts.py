@@ -85,3 +85,16 @@ class SpikesConfig:
         checks.check_probability("synthesis.spikes.probability", self.probability)
         checks.check_between("synthesis.spikes.most_spikes", self.most_spikes, 1, 100)
         checks.check_range("synthesis.spikes.strength", self.strength, 0.0, 10.0)
+
+
+@dataclass
+class FieldOfViewConfig:
+    """A part of the head is not imaged: one or both ends of one axis are exactly 0, after noise, and background."""
+
+    probability: float = 0.1
+    share: list[float] = field(default_factory=lambda: [0.05, 0.35])
+    """Share of the patch's axis that is missing at an end, drawn from U(low, high)."""
+
+    def __post_init__(self) -> None:
+        checks.check_probability("synthesis.field_of_view.probability", self.probability)
+        checks.check_range("synthesis.field_of_view.share", self.share, 0.0, 0.45)

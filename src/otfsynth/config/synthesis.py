@@ -17,7 +17,14 @@ from otfsynth.config.acquisition import (
     ResolutionConfig,
     StorageConfig,
 )
-from otfsynth.config.artefacts import GhostingConfig, MotionConfig, RingingConfig, SignalLossConfig, SpikesConfig
+from otfsynth.config.artefacts import (
+    FieldOfViewConfig,
+    GhostingConfig,
+    MotionConfig,
+    RingingConfig,
+    SignalLossConfig,
+    SpikesConfig,
+)
 from otfsynth.config.contrast import ContrastConfig, PhysicsConfig
 from otfsynth.config.lesions import LesionsConfig
 from otfsynth.config.tissue import HeterogeneityConfig, PartialVolumeConfig, SubclassesConfig, TextureConfig
@@ -159,6 +166,12 @@ class SkullStripConfig:
     """Standard deviation of the edge's smooth bumps, drawn from U(0, edge_roughness_mm)."""
     edge_spacing_mm: list[float] = field(default_factory=lambda: [8.0, 32.0])
     """Size of the bumps: distance of the control points, drawn from U(low, high) and rounded to 8 voxels."""
+    poor_probability: float = 0.2
+    """Share of the stripped samples that a crude tool stripped: brain is missing here, skull is left there."""
+    poor_edge_offset_mm: list[float] = field(default_factory=lambda: [-4.0, 8.0])
+    poor_edge_roughness_mm: float = 5.0
+    """Standard deviation of the crude edge's bumps, drawn from U(0, poor_edge_roughness_mm)."""
+    poor_edge_spacing_mm: list[float] = field(default_factory=lambda: [24.0, 64.0])
 
     def __post_init__(self) -> None:
         name = "synthesis.skull_strip"
@@ -166,6 +179,10 @@ class SkullStripConfig:
         checks.check_range(f"{name}.edge_offset_mm", self.edge_offset_mm, -15.0, 15.0)
         checks.check_at_least(f"{name}.edge_roughness_mm", self.edge_roughness_mm, 0.0)
         checks.check_range(f"{name}.edge_spacing_mm", self.edge_spacing_mm, 4.0, 200.0)
+        checks.check_probability(f"{name}.poor_probability", self.poor_probability)
+        checks.check_range(f"{name}.poor_edge_offset_mm", self.poor_edge_offset_mm, -15.0, 15.0)
+        checks.check_at_least(f"{name}.poor_edge_roughness_mm", self.poor_edge_roughness_mm, 0.0)
+        checks.check_range(f"{name}.poor_edge_spacing_mm", self.poor_edge_spacing_mm, 4.0, 200.0)
 
 
 @dataclass
@@ -216,6 +233,7 @@ class SynthesisConfig:
     heterogeneity: HeterogeneityConfig = field(default_factory=HeterogeneityConfig)
     lesions: LesionsConfig = field(default_factory=LesionsConfig)
     skull_strip: SkullStripConfig = field(default_factory=SkullStripConfig)
+    field_of_view: FieldOfViewConfig = field(default_factory=FieldOfViewConfig)
     bias_field: BiasFieldConfig = field(default_factory=BiasFieldConfig)
     gamma: GammaConfig = field(default_factory=GammaConfig)
     signal_loss: SignalLossConfig = field(default_factory=SignalLossConfig)

@@ -94,6 +94,8 @@ OPERATORS: dict[str, np.dtype[np.void]] = {
         ("clip_max", F32),
         ("edge_offset", F32),
         ("mask_background", I32),
+        ("view_first", I32, 3),
+        ("view_end", I32, 3),
         ("padding_", I32),
         ("sub_voxels", SUB_VOXELS),
         ("subclasses", SUBCLASSES),

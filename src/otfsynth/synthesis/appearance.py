@@ -119,13 +119,18 @@ def paint_background(
 
 
 def sample_skull_strip(config: SkullStripConfig, spacing_mm: float, key: SampleKey) -> SkullStripParameters | None:
+    """The edge of the mask: tight and finely bumpy as of a good tool, or far off and coarsely bumpy as of a crude one."""
     stream = RandomStream(key, "skull_strip")
     if not stream.happens(config.probability):
         return None
+    offsets, roughness, spacings = config.edge_offset_mm, config.edge_roughness_mm, config.edge_spacing_mm
+    if RandomStream(key, "poor_strip").happens(config.poor_probability):
+        offsets, roughness = config.poor_edge_offset_mm, config.poor_edge_roughness_mm
+        spacings = config.poor_edge_spacing_mm
     return SkullStripParameters(
-        edge_offset_mm=stream.uniform(config.edge_offset_mm[0], config.edge_offset_mm[1]),
-        edge_roughness_mm=stream.uniform(0.0, config.edge_roughness_mm),
-        edge_spacing_voxels=_blocks(stream.uniform(config.edge_spacing_mm[0], config.edge_spacing_mm[1]) / spacing_mm),
+        edge_offset_mm=stream.uniform(offsets[0], offsets[1]),
+        edge_roughness_mm=stream.uniform(0.0, roughness),
+        edge_spacing_voxels=_blocks(stream.uniform(spacings[0], spacings[1]) / spacing_mm),
     )
 
 

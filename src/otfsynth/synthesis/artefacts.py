@@ -13,7 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from otfsynth.config.artefacts import GhostingConfig, MotionConfig, RingingConfig, SignalLossConfig, SpikesConfig
+from otfsynth.config.artefacts import (
+    FieldOfViewConfig,
+    GhostingConfig,
+    MotionConfig,
+    RingingConfig,
+    SignalLossConfig,
+    SpikesConfig,
+)
 from otfsynth.synthesis.random_stream import RandomStream
 from otfsynth.types import SampleKey
 
@@ -27,6 +34,14 @@ MOTION_CENTRE_SHARE, GHOSTING_CENTRE_SHARE = 0.08, 0.03
 """Lines in the middle of k-space, as a share of all, that each stage leaves alone: they say where the head is."""
 FIRST_MOVE = 0.3
 """Earliest moment of a move: the outermost lines carry so little that a move among them is not seen."""
+
+
+@dataclass(frozen=True)
+class FieldOfViewParameters:
+    first_voxel: tuple[int, int, int]
+    """First voxel of the patch that is imaged, on each axis."""
+    end_voxel: tuple[int, int, int]
+    """One beyond the last."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +83,23 @@ class SpikesParameters:
     frequencies: tuple[Vector, ...]
     amplitudes: tuple[float, ...]
     phases_rad: tuple[float, ...]
+
+
+def sample_field_of_view(
+    config: FieldOfViewConfig, size: tuple[int, int, int], key: SampleKey
+) -> FieldOfViewParameters | None:
+    """One end of one axis is missing, or, in a third of these samples, both."""
+    stream = RandomStream(key, "field_of_view")
+    if not stream.happens(config.probability):
+        return None
+    axis, kind = stream.integer(3), stream.integer(3)
+    missing = [int(share * size[axis]) for share in stream.uniforms(config.share[0], config.share[1], 2)]
+    first, end = [0, 0, 0], list(size)
+    if kind != 0:
+        first[axis] = missing[0]
+    if kind != 1:
+        end[axis] -= missing[1]
+    return FieldOfViewParameters((first[0], first[1], first[2]), (end[0], end[1], end[2]))
 
 
 def sample_signal_loss(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from otfsynth.synthesis.artefacts import (
+    FieldOfViewParameters,
     GhostingParameters,
     MotionParameters,
     RingingParameters,
@@ -150,6 +151,7 @@ class SynthesisParameters:
     texture: TextureParameters | None = None
     heterogeneity: HeterogeneityParameters | None = None
     lesions: LesionParameters | None = None
+    field_of_view: FieldOfViewParameters | None = None
     signal_loss: SignalLossParameters | None = None
     ringing: RingingParameters | None = None
     motion: MotionParameters | None = None
@@ -189,6 +191,7 @@ STAGES: dict[str, type[Any]] = {
     "heterogeneity": HeterogeneityParameters,
     "lesions": LesionParameters,
     "skull_strip": SkullStripParameters,
+    "field_of_view": FieldOfViewParameters,
     "signal_loss": SignalLossParameters,
     "ringing": RingingParameters,
     "motion": MotionParameters,

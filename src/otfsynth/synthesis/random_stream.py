@@ -43,6 +43,8 @@ STAGES = (
     "noise_field",
     "storage",
     "lesions",
+    "field_of_view",
+    "poor_strip",
 )
 """Position is the number of the stream: append, never reorder."""
 

@@ -18,6 +18,7 @@ from otfsynth.synthesis.appearance import (
     shares_of_classes,
 )
 from otfsynth.synthesis.artefacts import (
+    sample_field_of_view,
     sample_ghosting,
     sample_motion,
     sample_ringing,
@@ -124,6 +125,7 @@ def sample_parameters(
             spacing_mm,
             key,
         ),
+        field_of_view=sample_field_of_view(config.field_of_view, size, key),
         signal_loss=sample_signal_loss(config.signal_loss, label_map.foreground, spacing_mm, key),
         ringing=sample_ringing(config.ringing, acquisition.spacing_voxels, key),
         motion=sample_motion(config.motion, spacing_mm, key),

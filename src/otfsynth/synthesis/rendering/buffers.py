@@ -36,7 +36,8 @@ class Buffers:
         cls, launch: Launcher, parameters: SynthesisParameters, image: NDArray[Any], target: NDArray[Any]
     ) -> Buffers:
         size, workspace = parameters.size, launch.workspace
-        cuts = parameters.skull_strip is not None or parameters.background == "zero"
+        strip, view = parameters.skull_strip, parameters.field_of_view
+        cuts = strip is not None or view is not None or parameters.background == "zero"
         return cls(
             size=size,
             image=image.ctypes.data,

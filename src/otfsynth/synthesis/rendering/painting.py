@@ -43,7 +43,7 @@ def paint(
         map_shape=tuple(label_map.indices.shape),
         size_=parameters.size,
         clip_max=parameters.clip_max,
-        **_skull_strip(launch, parameters, label_map),
+        **_mask(launch, parameters, label_map),
         **tissue.sub_voxels(parameters),
         **tissue.subclasses(launch, parameters),
         **tissue.texture(launch, parameters),
@@ -60,9 +60,12 @@ def _bias(launch: Launcher, parameters: SynthesisParameters) -> NDArray[np.void]
     return launch.noise_rows("bias", parameters.size, parameters.key, stages.BIAS, bias.std, bias.spacing_voxels)
 
 
-def _skull_strip(launch: Launcher, parameters: SynthesisParameters, label_map: LabelMapLike) -> dict[str, Any]:
-    """Fields of the mask; a background that is exactly zero is masked as well."""
+def _mask(launch: Launcher, parameters: SynthesisParameters, label_map: LabelMapLike) -> dict[str, Any]:
+    """Fields of the mask: field of view and brain; a background that is exactly zero is masked as well."""
     fields: dict[str, Any] = {"mask_background": parameters.background == "zero"}
+    view = parameters.field_of_view
+    if view is not None:
+        fields |= {"view_first": view.first_voxel, "view_end": view.end_voxel}
     strip = parameters.skull_strip
     if strip is None:
         return fields
