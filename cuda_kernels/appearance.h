@@ -6,6 +6,7 @@
 #pragma once
 #include "lattice.h"
 #include "lesions.h"
+#include "shell.h"
 #include "signal_loss.h"
 #include "statistics.h"
 #include "tissue.h"
@@ -15,7 +16,7 @@ namespace otfsynth {
 // Row operator; row = x * size_y + y of the patch.
 struct Paint {
     const u8* labels;           // label indices of the map, with a border of background
-    const u8* brain_distance;   // null: no skull-strip
+    const u8* brain_distance;   // 128 + 8 mm from the brain's surface, outside positive
     const float* means;         // 256 for each sub-class, by label index
     const float* stds;          // 256
     const u8* targets;          // 256
@@ -34,20 +35,21 @@ struct Paint {
     i32 mask_background;        // 1: background voxels leave the mask
     i32 view_first[3];          // voxels of the patch that the scan shows; outside, the mask is 0
     i32 view_end[3];            // one beyond the last; 0: all of them
-    i32 padding_;
+    i32 strip;                  // 1: what is far from the brain leaves the mask
     SubVoxels sub_voxels;
     Subclasses subclasses;
     Texture texture;
     Heterogeneity heterogeneity;
     SignalLoss signal_loss;
     Lesions lesions;
+    Shell shell;
 
     OTF_INLINE i64 size() const { return static_cast<i64>(size_[0]) * size_[1]; }
 
     // Rows hold whole cells of every field evaluated along them.
     OTF_INLINE i32 padded_row() const {
         i32 n = whole_cells(size_[2], 8);
-        for (i32 field = 0; field < 6; ++field) {
+        for (i32 field = 0; field < 7; ++field) {
             const i32 cells = lattice(field).coefficients ? expanded_floats(size_[2], lattice(field).spacing) : 0;
             n = n > cells ? n : cells;
         }
@@ -55,7 +57,7 @@ struct Paint {
     }
     OTF_INLINE i32 longest_column() const {
         i32 n = source.shape[2];
-        for (i32 field = 0; field < 6; ++field) {
+        for (i32 field = 0; field < 7; ++field) {
             if (lattice(field).coefficients && lattice(field).shape[2] > n) n = lattice(field).shape[2];
         }
         return column_floats(n);
@@ -66,7 +68,8 @@ struct Paint {
                : field == 2 ? subclasses.fields
                : field == 3 ? texture.field
                : field == 4 ? heterogeneity.field
-                            : lesions.edge;
+               : field == 5 ? lesions.edge
+                            : shell.thickness;
     }
     OTF_INLINE i64 scratch_floats() const {
         const i64 normals = 4LL * Scratch::rounded((size_[2] + 3) / 4);
@@ -109,6 +112,13 @@ struct Paint {
         } else {
             i32* points = reinterpret_cast<i32*>(scratch.take(sub_voxels.count * padded_row()));
             look_up_parts(team, row, offsets, sx, sy, sz, column, field, points, found, mean, std);
+        }
+        if (shell.on) {
+            if (shell.thickness.coefficients) spline_row(team, shell.thickness, 0, row, column, field);
+            team.sync();
+            const float* change = shell.thickness.coefficients ? field : nullptr;
+            paint_shell(team, shell, brain_distance, map_shape, sx, sy, sz, found, change, n, mean, std);
+            team.sync();
         }
         if (lesions.count > 0) add_lesions(team, row, sx, sy, sz, found, column, field, scratch.take(padded_row()), mean, std);
         if (mask) cut(team, row, offsets, found, column, field);
@@ -217,7 +227,7 @@ struct Paint {
     OTF_INLINE void cut(const Team& team, i64 row, const i32* offsets, const u8* found, float* column, float* field) const {
         u8* mask_row = mask + row * size_[2];
         const i32 n = size_[2];
-        if (brain_distance) {
+        if (strip) {
             if (edge.coefficients) spline_row(team, edge, 0, row, column, field);
             team.sync();
             const float share = edge.coefficients ? 8.0f : 0.0f, base = 128.0f + 8.0f * edge_offset;

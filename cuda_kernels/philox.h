@@ -20,6 +20,7 @@ enum Stage : u32 {
     STAGE_COILS = 9,
     STAGE_NOISE_FIELD = 10,
     STAGE_LESIONS = 11,
+    STAGE_SHELL = 12,
 };
 
 struct RandomKey {

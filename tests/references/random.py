@@ -18,6 +18,7 @@ STAGES = {
     "coils": 9,
     "noise_field": 10,
     "lesions": 11,
+    "shell": 12,
 }
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)

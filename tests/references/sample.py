@@ -33,7 +33,7 @@ def render(
     class_of_label = class_table[swap_indices] if parameters.deformation.flip else class_table
     targets = target_table[labels]
     lesions = lesion_shares(parameters, targets, source)
-    image = paint_tissues(parameters, class_of_label[indices], source, lesions)
+    image = paint_tissues(parameters, class_of_label[indices], source, lesions, brain_distance)
     if parameters.bias_field is not None:
         image = image * bias_field(key, parameters.bias_field, size)
     image = apply_gamma(image, parameters.clip_max, parameters.gamma)

@@ -14,17 +14,23 @@ POINTS = np.array([[-0.375, -0.125, -0.125], [-0.125, 0.375, 0.375], [0.125, -0.
 
 
 def paint_tissues(
-    parameters: SynthesisParameters, classes: np.ndarray, source: np.ndarray, lesions: np.ndarray | float = 0.0
+    parameters: SynthesisParameters, classes: np.ndarray, source: np.ndarray, lesions: np.ndarray, distances: np.ndarray
 ) -> np.ndarray:
-    """Float64 (x, y, z), from a map of classes, its coordinates (3, x, y, z) of the patch, and lesion shares."""
+    """Float64 (x, y, z), from a map of classes, its coordinates (3, x, y, z) of the patch, the patch's lesions, and
+    the map of encoded distances from the brain.
+    """
     middle = lookup(classes, source)
     parts = [lookup(classes, source + shift.reshape(3, 1, 1, 1)) for shift in _shifts(parameters)] or [middle]
-    means = np.asarray(parameters.mixture.means)
+    means = np.array(parameters.mixture.means)
+    if parameters.shell is not None:
+        means[0] = parameters.shell.means[0]
     stds = np.asarray(parameters.mixture.stds)
     offsets = subclass_offsets(parameters)
     painted = [np.maximum(means[part] + offsets(part), 0.0) if offsets else means[part] for part in parts]
     mean = np.mean(painted, axis=0)
     std = np.sqrt(np.mean([stds[part] ** 2 for part in parts], axis=0))
+    if parameters.shell is not None:
+        mean, std = paint_shell(parameters, middle == 0, distances, source, mean, std)
     if parameters.lesions is not None:
         mean = mean + lesions * (parameters.lesions.mean - mean)
         std = std + lesions * (parameters.lesions.std - std)
@@ -79,3 +85,28 @@ def texture_noise(parameters: SynthesisParameters) -> np.ndarray:
         return white
     smooth = smooth_field(parameters.key, STAGES["texture"], 1.0, drawn.spacing_voxels, parameters.size)
     return np.sqrt(1.0 - drawn.smooth_share) * white + np.sqrt(drawn.smooth_share) * smooth
+
+
+def paint_shell(
+    parameters: SynthesisParameters,
+    outside: np.ndarray,
+    distances: np.ndarray,
+    source: np.ndarray,
+    mean: np.ndarray,
+    std: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Means and deviations with layers in the background."""
+    drawn = parameters.shell
+    assert drawn is not None
+    change = np.zeros(parameters.size)
+    if drawn.unevenness > 0:
+        change = smooth_field(parameters.key, STAGES["shell"], drawn.unevenness, 24, parameters.size)
+    last = np.reshape(distances.shape, (3, 1, 1, 1)) - 2.0
+    nearest = np.clip(source, 1.0, last)
+    encoded = lookup(distances, nearest)
+    outward = (encoded - 128.0) / 8.0 + parameters.spacing_mm * np.linalg.norm(source - nearest, axis=0)
+    layer = np.digitize(outward / np.clip(1.0 + change, 0.2, 3.0), drawn.ends_mm)
+    layer = np.where(encoded == 255, 3, layer)
+    means = np.array([*drawn.means, parameters.mixture.means[0]])[layer]
+    stds = np.array([*drawn.stds, parameters.mixture.stds[0]])[layer]
+    return np.where(outside, means, mean), np.where(outside, stds, std)

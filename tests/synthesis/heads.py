@@ -21,6 +21,7 @@ from otfsynth.config.artefacts import (
 )
 from otfsynth.config.contrast import ContrastConfig, EnginesConfig
 from otfsynth.config.lesions import LesionsConfig
+from otfsynth.config.shell import ShellConfig
 from otfsynth.config.synthesis import (
     AffineConfig,
     BackgroundConfig,
@@ -150,6 +151,7 @@ def plain_config(**stages: Any) -> SynthesisConfig:
         "noise": NoiseConfig(probability=0.0),
         "menu": MenuConfig(0.0, 0.0),
         "lesions": LesionsConfig(probability=0.0),
+        "shell": ShellConfig(probability=0.0),
         "field_of_view": FieldOfViewConfig(probability=0.0),
         "signal_loss": SignalLossConfig(probability=0.0),
         "ringing": RingingConfig(probability=0.0),

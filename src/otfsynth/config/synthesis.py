@@ -27,6 +27,7 @@ from otfsynth.config.artefacts import (
 )
 from otfsynth.config.contrast import ContrastConfig, PhysicsConfig
 from otfsynth.config.lesions import LesionsConfig
+from otfsynth.config.shell import ShellConfig
 from otfsynth.config.tissue import HeterogeneityConfig, PartialVolumeConfig, SubclassesConfig, TextureConfig
 
 
@@ -231,6 +232,7 @@ class SynthesisConfig:
     subclasses: SubclassesConfig = field(default_factory=SubclassesConfig)
     texture: TextureConfig = field(default_factory=TextureConfig)
     heterogeneity: HeterogeneityConfig = field(default_factory=HeterogeneityConfig)
+    shell: ShellConfig = field(default_factory=ShellConfig)
     lesions: LesionsConfig = field(default_factory=LesionsConfig)
     skull_strip: SkullStripConfig = field(default_factory=SkullStripConfig)
     field_of_view: FieldOfViewConfig = field(default_factory=FieldOfViewConfig)

@@ -57,6 +57,17 @@ LESIONS = _struct(
     ("target", I32),
     ("padding_", I32),
 )
+SHELL = _struct(
+    ("thickness", ROW_LATTICE),
+    ("ends", F32, 3),
+    ("means", F32, 3),
+    ("stds", F32, 3),
+    ("outside_mean", F32),
+    ("outside_std", F32),
+    ("spacing", F32),
+    ("on", I32),
+    ("padding_", I32),
+)
 LINEAR = _struct(("lower", POINTER), ("fraction", POINTER), ("inputs", I32), ("padding_", I32))
 
 OPERATORS: dict[str, np.dtype[np.void]] = {
@@ -96,13 +107,14 @@ OPERATORS: dict[str, np.dtype[np.void]] = {
         ("mask_background", I32),
         ("view_first", I32, 3),
         ("view_end", I32, 3),
-        ("padding_", I32),
+        ("strip", I32),
         ("sub_voxels", SUB_VOXELS),
         ("subclasses", SUBCLASSES),
         ("texture", TEXTURE),
         ("heterogeneity", HETEROGENEITY),
         ("signal_loss", SIGNAL_LOSS),
         ("lesions", LESIONS),
+        ("shell", SHELL),
     ),
     "ResampleAlongRow": _struct(
         ("input", POINTER),
@@ -150,6 +162,7 @@ STRUCTS: dict[str, np.dtype[np.void]] = {
     "Storage": STORAGE,
     "SignalLoss": SIGNAL_LOSS,
     "Lesions": LESIONS,
+    "Shell": SHELL,
     "SubVoxels": SUB_VOXELS,
     "Subclasses": SUBCLASSES,
     "Texture": TEXTURE,

@@ -119,7 +119,7 @@ def paint_background(
 
 
 def sample_skull_strip(config: SkullStripConfig, spacing_mm: float, key: SampleKey) -> SkullStripParameters | None:
-    """The edge of the mask: tight and finely bumpy as of a good tool, or far off and coarsely bumpy as of a crude one."""
+    """The edge of the mask: tight and finely bumpy as of good tools, or far off and coarsely bumpy as of crude ones."""
     stream = RandomStream(key, "skull_strip")
     if not stream.happens(config.probability):
         return None

@@ -19,6 +19,7 @@ from otfsynth.synthesis.artefacts import (
     SpikesParameters,
 )
 from otfsynth.synthesis.lesions import LesionParameters
+from otfsynth.synthesis.shell import ShellParameters
 from otfsynth.synthesis.tissue import (
     HeterogeneityParameters,
     PartialVolumeParameters,
@@ -151,6 +152,7 @@ class SynthesisParameters:
     texture: TextureParameters | None = None
     heterogeneity: HeterogeneityParameters | None = None
     lesions: LesionParameters | None = None
+    shell: ShellParameters | None = None
     field_of_view: FieldOfViewParameters | None = None
     signal_loss: SignalLossParameters | None = None
     ringing: RingingParameters | None = None
@@ -190,6 +192,7 @@ STAGES: dict[str, type[Any]] = {
     "texture": TextureParameters,
     "heterogeneity": HeterogeneityParameters,
     "lesions": LesionParameters,
+    "shell": ShellParameters,
     "skull_strip": SkullStripParameters,
     "field_of_view": FieldOfViewParameters,
     "signal_loss": SignalLossParameters,

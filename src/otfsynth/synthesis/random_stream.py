@@ -45,6 +45,7 @@ STAGES = (
     "lesions",
     "field_of_view",
     "poor_strip",
+    "shell",
 )
 """Position is the number of the stream: append, never reorder."""
 

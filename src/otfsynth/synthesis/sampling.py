@@ -32,6 +32,7 @@ from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.physics import PhysicsEngine
 from otfsynth.synthesis.priors import IntensityPriors
 from otfsynth.synthesis.random_stream import RandomStream
+from otfsynth.synthesis.shell import sample_shell
 from otfsynth.synthesis.tissue import (
     sample_heterogeneity,
     sample_partial_volume,
@@ -125,6 +126,7 @@ def sample_parameters(
             spacing_mm,
             key,
         ),
+        shell=sample_shell(config.shell, label_map.indices, label_map.brain_distance, background, key),
         field_of_view=sample_field_of_view(config.field_of_view, size, key),
         signal_loss=sample_signal_loss(config.signal_loss, label_map.foreground, spacing_mm, key),
         ringing=sample_ringing(config.ringing, acquisition.spacing_voxels, key),

@@ -13,6 +13,7 @@ from otfsynth.synthesis.rendering import stages, tissue
 from otfsynth.synthesis.rendering.buffers import Buffers
 from otfsynth.synthesis.rendering.launching import Launcher, no_field, random_key
 from otfsynth.synthesis.rendering.lesions import lesions
+from otfsynth.synthesis.rendering.shell import shell
 from otfsynth.synthesis.rendering.tables import LabelTables
 from otfsynth.synthesis.sampling import LabelMapLike
 
@@ -30,6 +31,7 @@ def paint(
     launch(
         "Paint",
         labels=label_map.indices.data_ptr(),
+        brain_distance=label_map.brain_distance.data_ptr(),
         means=keep(tissue.mean_tables(parameters, tables)),
         stds=keep(tables.by_class(np.array(parameters.mixture.stds), flip)),
         targets=keep(tables.targets(flip)),
@@ -43,13 +45,14 @@ def paint(
         map_shape=tuple(label_map.indices.shape),
         size_=parameters.size,
         clip_max=parameters.clip_max,
-        **_mask(launch, parameters, label_map),
+        **_mask(launch, parameters),
         **tissue.sub_voxels(parameters),
         **tissue.subclasses(launch, parameters),
         **tissue.texture(launch, parameters),
         **tissue.heterogeneity(launch, parameters, tables),
         **_signal_loss(parameters),
         **lesions(launch, parameters, tables),
+        **shell(launch, parameters),
     )
 
 
@@ -60,7 +63,7 @@ def _bias(launch: Launcher, parameters: SynthesisParameters) -> NDArray[np.void]
     return launch.noise_rows("bias", parameters.size, parameters.key, stages.BIAS, bias.std, bias.spacing_voxels)
 
 
-def _mask(launch: Launcher, parameters: SynthesisParameters, label_map: LabelMapLike) -> dict[str, Any]:
+def _mask(launch: Launcher, parameters: SynthesisParameters) -> dict[str, Any]:
     """Fields of the mask: field of view and brain; a background that is exactly zero is masked as well."""
     fields: dict[str, Any] = {"mask_background": parameters.background == "zero"}
     view = parameters.field_of_view
@@ -72,8 +75,7 @@ def _mask(launch: Launcher, parameters: SynthesisParameters, label_map: LabelMap
     edge = launch.noise_rows(
         "edge", parameters.size, parameters.key, stages.STRIP_EDGE, strip.edge_roughness_mm, strip.edge_spacing_voxels
     )
-    distance = label_map.brain_distance.data_ptr()
-    return {**fields, "brain_distance": distance, "edge": edge, "edge_offset": strip.edge_offset_mm}
+    return {**fields, "strip": True, "edge": edge, "edge_offset": strip.edge_offset_mm}
 
 
 def _signal_loss(parameters: SynthesisParameters) -> dict[str, Any]:

@@ -42,6 +42,8 @@ def subclasses(launch: Launcher, parameters: SynthesisParameters) -> dict[str, A
 def mean_tables(parameters: SynthesisParameters, tables: LabelTables) -> NDArray[np.float32]:
     """Means by label index, one table for each sub-class."""
     means = np.array(parameters.mixture.means)
+    if parameters.shell is not None:
+        means[0] = parameters.shell.means[0]  # what the brain's surface mixes with
     flip, drawn = parameters.deformation.flip, parameters.subclasses
     if drawn is None:
         return tables.by_class(means, flip)
