@@ -1,19 +1,23 @@
 // Painting: one gather per output voxel looks up the label and gives it an intensity, a target and a mask bit.
 //
 // Per voxel: source coordinates (spline), nearest label, Gaussian mixture (mean and standard deviation of the label plus
-// a normal deviate), multiplicative bias, clipping. Nothing but the requested patch is ever computed. Intensities are on
+// a normal deviate), what tissue.h adds to it, multiplicative bias, clipping. Nothing but the requested patch is ever computed. Intensities are on
 // lab2im's 0-255 scale (Billot et al. 2020).
 #pragma once
 #include "lattice.h"
+#include "lesions.h"
+#include "shell.h"
+#include "signal_loss.h"
 #include "statistics.h"
+#include "tissue.h"
 
 namespace otfsynth {
 
 // Row operator; row = x * size_y + y of the patch.
 struct Paint {
     const u8* labels;           // label indices of the map, with a border of background
-    const u8* brain_distance;   // null: no skull-strip
-    const float* means;         // 256, by label index
+    const u8* brain_distance;   // 128 + 8 mm from the brain's surface, outside positive
+    const float* means;         // 256 for each sub-class, by label index
     const float* stds;          // 256
     const u8* targets;          // 256
     float* image;
@@ -29,22 +33,47 @@ struct Paint {
     float clip_max;
     float edge_offset;          // millimetres
     i32 mask_background;        // 1: background voxels leave the mask
-    i32 padding_;
+    i32 view_first[3];          // voxels of the patch that the scan shows; outside, the mask is 0
+    i32 view_end[3];            // one beyond the last; 0: all of them
+    i32 strip;                  // 1: what is far from the brain leaves the mask
+    SubVoxels sub_voxels;
+    Subclasses subclasses;
+    Texture texture;
+    Heterogeneity heterogeneity;
+    SignalLoss signal_loss;
+    Lesions lesions;
+    Shell shell;
 
     OTF_INLINE i64 size() const { return static_cast<i64>(size_[0]) * size_[1]; }
 
+    // Rows hold whole cells of every field evaluated along them.
     OTF_INLINE i32 padded_row() const {
         i32 n = whole_cells(size_[2], 8);
-        if (bias.coefficients) n = n > whole_cells(size_[2], bias.spacing) ? n : whole_cells(size_[2], bias.spacing);
-        if (edge.coefficients) n = n > whole_cells(size_[2], edge.spacing) ? n : whole_cells(size_[2], edge.spacing);
+        for (i32 field = 0; field < 7; ++field) {
+            const i32 cells = lattice(field).coefficients ? expanded_floats(size_[2], lattice(field).spacing) : 0;
+            n = n > cells ? n : cells;
+        }
         return Scratch::rounded(n);
     }
-    OTF_INLINE i64 scratch_floats() const { return 8LL * padded_row() + 4LL * Scratch::rounded((size_[2] + 3) / 4) + Scratch::rounded(longest_column()); }
     OTF_INLINE i32 longest_column() const {
         i32 n = source.shape[2];
-        if (bias.coefficients && bias.shape[2] > n) n = bias.shape[2];
-        if (edge.coefficients && edge.shape[2] > n) n = edge.shape[2];
+        for (i32 field = 0; field < 7; ++field) {
+            if (lattice(field).coefficients && lattice(field).shape[2] > n) n = lattice(field).shape[2];
+        }
         return column_floats(n);
+    }
+    OTF_INLINE const RowLattice& lattice(i32 field) const {
+        return field == 0   ? bias
+               : field == 1 ? edge
+               : field == 2 ? subclasses.fields
+               : field == 3 ? texture.field
+               : field == 4 ? heterogeneity.field
+               : field == 5 ? lesions.edge
+                            : shell.thickness;
+    }
+    OTF_INLINE i64 scratch_floats() const {
+        const i64 normals = 4LL * Scratch::rounded((size_[2] + 3) / 4);
+        return (9LL + sub_voxels.count + (lesions.count > 0)) * padded_row() + normals + Scratch::rounded(longest_column());
     }
 
     template <class Team>
@@ -69,6 +98,7 @@ struct Paint {
         float* mean = scratch.take(padded_row());
         float* std = scratch.take(padded_row());
         float* field = scratch.take(padded_row());
+        u8* found = reinterpret_cast<u8*>(scratch.take(padded_row()));
         float* normals = scratch.take(4 * Scratch::rounded(quads));
         spline_row(team, source, 0, row, column, sx);
         spline_row(team, source, 1, row, column, sy);
@@ -77,8 +107,35 @@ struct Paint {
         locate(team, sx, sy, sz, offsets);
         normal_row(team, key, static_cast<u64>(row) * static_cast<u64>(quads), quads, normals);
         team.sync();
-        look_up(team, row, offsets, mean, std);
-        if (mask) cut(team, row, offsets, column, field);
+        if (sub_voxels.count == 0 && subclasses.count == 0) {
+            look_up(team, row, offsets, found, mean, std);
+        } else {
+            i32* points = reinterpret_cast<i32*>(scratch.take(sub_voxels.count * padded_row()));
+            look_up_parts(team, row, offsets, sx, sy, sz, column, field, points, found, mean, std);
+        }
+        if (shell.on) {
+            if (shell.thickness.coefficients) spline_row(team, shell.thickness, 0, row, column, field);
+            team.sync();
+            const float* change = shell.thickness.coefficients ? field : nullptr;
+            paint_shell(team, shell, brain_distance, map_shape, sx, sy, sz, found, change, n, mean, std);
+            team.sync();
+        }
+        if (lesions.count > 0) add_lesions(team, row, sx, sy, sz, found, column, field, scratch.take(padded_row()), mean, std);
+        if (mask) cut(team, row, offsets, found, column, field);
+        if (texture.field.coefficients) {
+            spline_row(team, texture.field, 0, row, column, field);
+            team.sync();
+            blend_texture(team, texture, field, n, normals);
+        }
+        if (heterogeneity.field.coefficients) {
+            spline_row(team, heterogeneity.field, 0, row, column, field);
+            team.sync();
+            vary_row(team, found, heterogeneity.strengths, field, n, mean);
+        }
+        if (signal_loss.count > 0) {
+            team.sync();
+            lose_signal(team, signal_loss, sx, sy, sz, n, mean, std);
+        }
         if (bias.coefficients) spline_row(team, bias, 0, row, column, field);
         team.sync();
         paint(team, row, mean, std, normals, field);
@@ -100,22 +157,77 @@ struct Paint {
     }
 
     template <class Team>
-    OTF_INLINE void look_up(const Team& team, i64 row, const i32* offsets, float* mean, float* std) const {
+    OTF_INLINE void look_up(const Team& team, i64 row, const i32* offsets, u8* found, float* mean, float* std) const {
+        // Locals: a store of bytes may alias the members, which would be read again for every voxel.
+        const u8 *from = labels, *target_of = targets;
+        const float *mean_of = means, *std_of = stds;
         u8* target_row = target + row * size_[2];
-        for (i32 z = team.lane; z < size_[2]; z += team.lanes) {
-            const u8 label = labels[offsets[z]];
-            mean[z] = means[label];
-            std[z] = stds[label];
-            target_row[z] = targets[label];
+        const i32 n = size_[2];
+        for (i32 z = team.lane; z < n; z += team.lanes) {
+            const u8 label = from[offsets[z]];
+            found[z] = label;
+            mean[z] = mean_of[label];
+            std[z] = std_of[label];
+            target_row[z] = target_of[label];
         }
+    }
+
+    // The same with sub-classes and partial volume; the target stays that of the voxel's middle.
+    template <class Team>
+    OTF_INLINE void look_up_parts(const Team& team, i64 row, const i32* offsets, const float* sx, const float* sy, const float* sz,
+                                  float* column, float* field, i32* points, u8* found, float* mean, float* std) const {
+        const i32 n = size_[2], stride = padded_row();
+        i32* tables = nullptr;
+        if (subclasses.count > 0) {
+            tables = reinterpret_cast<i32*>(mean);  // read before `mean` is written, voxel by voxel
+            for (i32 component = 0; component < subclasses.count; ++component) {
+                spline_row(team, subclasses.fields, component, row, column, field);
+                team.sync();
+                add_sign(team, field, component, n, tables);
+            }
+        }
+        for (i32 point = 0; point < sub_voxels.count; ++point) {
+            const float shift[3] = {sub_voxels.shift[point], sub_voxels.shift[SUB_VOXELS + point], sub_voxels.shift[2 * SUB_VOXELS + point]};
+            locate_row(team, sx, sy, sz, shift, map_shape, n, points + point * stride);
+        }
+        team.sync();
+        const u8 *from = labels, *target_of = targets;
+        u8* target_row = target + row * n;
+        for (i32 z = team.lane; z < n; z += team.lanes) {
+            const u8 label = from[offsets[z]];
+            found[z] = label;
+            target_row[z] = target_of[label];
+        }
+        if (sub_voxels.count > 0) {
+            mix_row(team, labels, points, stride, means, tables, stds, n, mean, std);
+        } else {
+            for (i32 z = team.lane; z < n; z += team.lanes) {
+                mean[z] = means[tables[z] + found[z]];
+                std[z] = stds[found[z]];
+            }
+        }
+    }
+
+    template <class Team>
+    OTF_INLINE void add_lesions(const Team& team, i64 row, const float* sx, const float* sy, const float* sz, const u8* found,
+                                float* column, float* field, float* depth, float* mean, float* std) const {
+        const float* change = nullptr;
+        if (lesions.edge.coefficients) {
+            spline_row(team, lesions.edge, 0, row, column, field);
+            change = field;
+        }
+        team.sync();
+        if (!lesion_depth(team, lesions, sx, sy, sz, change, size_[2], depth)) return;
+        paint_lesions(team, lesions, depth, found, size_[2], mean, std, target + row * size_[2]);
+        team.sync();
     }
 
     // Mask of the simulated skull-strip and of a background that is exactly zero, taken out of the target as well.
     template <class Team>
-    OTF_INLINE void cut(const Team& team, i64 row, const i32* offsets, float* column, float* field) const {
+    OTF_INLINE void cut(const Team& team, i64 row, const i32* offsets, const u8* found, float* column, float* field) const {
         u8* mask_row = mask + row * size_[2];
         const i32 n = size_[2];
-        if (brain_distance) {
+        if (strip) {
             if (edge.coefficients) spline_row(team, edge, 0, row, column, field);
             team.sync();
             const float share = edge.coefficients ? 8.0f : 0.0f, base = 128.0f + 8.0f * edge_offset;
@@ -128,12 +240,21 @@ struct Paint {
                 limits[z] = whole + (limit > static_cast<float>(whole) ? 1 : 0);
             }
             team.sync();
-            for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = brain_distance[offsets[z]] < limits[z];
+            const u8* distance = brain_distance;
+            for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = distance[offsets[z]] < limits[z];
         } else {
             for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = 1;
         }
         if (mask_background) {
-            for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = mask_row[z] && labels[offsets[z]] != 0;
+            OTF_VECTOR_LOOP
+            for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = found[z] != 0 ? mask_row[z] : 0;
+        }
+        if (view_end[0] > 0) {
+            const i32 x = static_cast<i32>(row / size_[1]), y = static_cast<i32>(row % size_[1]);
+            const bool seen = x >= view_first[0] && x < view_end[0] && y >= view_first[1] && y < view_end[1];
+            const i32 first = seen ? view_first[2] : n, end = seen ? view_end[2] : 0;
+            OTF_VECTOR_LOOP
+            for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = z >= first && z < end ? mask_row[z] : 0;
         }
         // Nothing can be told where the image is exactly zero: its target is background too.
         u8* target_row = target + row * n;

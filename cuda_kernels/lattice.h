@@ -58,11 +58,13 @@ OTF_INLINE void evaluate(const Lattice& lattice, const float point[3], float out
     }
 }
 
-// A lattice whose cells are a whole number of 8-voxel blocks and start on voxel 0, for evaluation along rows.
+// A lattice whose cells are a whole number of voxels and start on voxel 0, for evaluation along rows. Cells of a multiple
+// of 8 voxels are evaluated without waste; smaller ones compute 8 voxels each, all but the first of which the next cell
+// overwrites.
 struct RowLattice {
     const float* coefficients;
     i32 shape[3];
-    i32 spacing;  // voxels, a multiple of 8
+    i32 spacing;  // voxels: a multiple of 8, or 2 or 4
     i32 margin;   // the node at voxel 0, at least 1
     i32 padding_;
 };
@@ -109,7 +111,7 @@ OTF_INLINE void cell_polynomial(const float* c, float& p0, float& p1, float& p2,
 // Floats that `expand_row` needs for a row of at most `nodes` nodes: the column, and four coefficients a cell.
 OTF_INLINE i32 column_floats(i32 nodes) { return 5 * (Scratch::rounded(nodes) + 16); }
 
-// Evaluate a collapsed row at voxels 0 .. n - 1. `out` must hold n rounded up to whole cells.
+// Evaluate a collapsed row at voxels 0 .. n - 1. `out` must hold `expanded_floats`.
 template <class Team>
 OTF_INLINE void expand_row(const Team& team, const RowLattice& lattice, float* column, i32 n, float* out) {
     const float inverse = 1.0f / static_cast<float>(lattice.spacing);
@@ -150,6 +152,9 @@ OTF_INLINE void expand_row(const Team& team, const RowLattice& lattice, float* c
 }
 
 OTF_INLINE i32 whole_cells(i32 n, i32 spacing) { return (n + spacing - 1) / spacing * spacing; }
+
+// Floats that `expand_row` may write for a row of n voxels.
+OTF_INLINE i32 expanded_floats(i32 n, i32 spacing) { return whole_cells(n, spacing) + (spacing < 8 ? 8 - spacing : 0); }
 
 // Normal coefficients of a random lattice; index = quad of four nodes.
 struct LatticeNoise {

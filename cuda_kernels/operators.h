@@ -6,6 +6,7 @@
 #include "acquisition.h"
 #include "appearance.h"
 #include "deformation.h"
+#include "finish.h"
 
 // One thread an index.
 #define OTF_ELEMENT_OPERATORS(X) \

@@ -14,6 +14,13 @@ enum Stage : u32 {
     STAGE_MIXTURE = 3,
     STAGE_STRIP_EDGE = 4,
     STAGE_ACQUISITION = 5,
+    STAGE_SUBCLASSES = 6,
+    STAGE_TEXTURE = 7,
+    STAGE_HETEROGENEITY = 8,
+    STAGE_COILS = 9,
+    STAGE_NOISE_FIELD = 10,
+    STAGE_LESIONS = 11,
+    STAGE_SHELL = 12,
 };
 
 struct RandomKey {

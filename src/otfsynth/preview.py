@@ -61,11 +61,18 @@ def caption(record: SynthesisParameters) -> str:
     source = f"{record.key.index}  {record.label_map.removesuffix('.gz').removesuffix('.nii')}"
     strip = record.skull_strip
     look = [
-        f"{record.mixture.source} contrast",
+        _contrast(record),
         f"{record.background} background",
         "whole head" if strip is None else f"stripped {round(strip.edge_offset_mm, 1) + 0.0:+.1f} mm",
     ]
     return f"{source}   {', '.join(look)}\n{'   '.join(_measures(record))}"
+
+
+def _contrast(record: SynthesisParameters) -> str:
+    sequence = record.sequence
+    if sequence is None:
+        return f"{record.mixture.source} contrast"
+    return f"{sequence.contrast} {sequence.field_strength_t:g} T ({sequence.protocol})"
 
 
 def _measures(record: SynthesisParameters) -> list[str]:

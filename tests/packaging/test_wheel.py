@@ -66,7 +66,8 @@ def run(command: list[str], folder: Path) -> str:
 def test_the_sdist_holds_every_source(distributions: tuple[Path, Path]) -> None:
     with tarfile.open(distributions[0]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    for folder, pattern in (("conf", "*.yaml"), ("conf", "*.npy"), ("cuda_kernels", "*"), ("src", "*.py")):
+    patterns = (("conf", "*.yaml"), ("conf", "*.npy"), ("conf", "*.csv"), ("cuda_kernels", "*"), ("src", "*.py"))
+    for folder, pattern in patterns:
         expected = {str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob(pattern) if path.is_file()}
         assert expected <= names
     assert {"scripts/build_extension.py", "constraints.txt", "LICENSE", "CITATION.cff"} <= names

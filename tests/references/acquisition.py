@@ -1,4 +1,4 @@
-"""The simulated scanner: point spread function and sampling per axis, Rician noise, and back to the working grid."""
+"""The simulated scanner: sampling of each axis, k-space, noise, storage, and back to the working grid."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import math
 
 import numpy as np
 
+from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.types import SampleKey
-from tests.references.random import STAGES, row_normals
+from tests.references.geometry import smooth_field
+from tests.references.kspace import corrupt
+from tests.references.random import STAGES, row_normals, words
 
 
 def low_size(size: int, spacing: float) -> int:
@@ -50,10 +53,35 @@ def apply_along(matrix: np.ndarray, volume: np.ndarray, axis: int) -> np.ndarray
     return np.moveaxis(np.tensordot(matrix, volume, axes=(1, axis)), 0, axis)
 
 
-def rician(key: SampleKey, image: np.ndarray, std: float) -> np.ndarray:
-    """Magnitude of the signal with complex Gaussian noise (Gudbjartsson and Patz 1995)."""
-    real, imaginary = std * row_normals(key, STAGES["acquisition"], image.shape, per_voxel=2)
-    return np.hypot(image + real, imaginary)
+def truncated_matrix(size: int, spacing: float, kept: float) -> np.ndarray:
+    """Sinc of a k-space cut to a share of its lines, 16 zeros on either side, inside the patch; rows sum to 1."""
+    positions = sample_positions(size, spacing)
+    offsets = np.arange(size) - positions[:, None]
+    width = kept / spacing
+    weights = np.where(np.abs(offsets) <= np.ceil(16 / width) + 1e-9, np.sinc(width * offsets), 0.0)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def receive(
+    key: SampleKey, image: np.ndarray, std: float, coils: int = 1, strength: np.ndarray | float = 1.0
+) -> np.ndarray:
+    """Root of the sum of squares of coils of which the first holds the signal (Constantinides et al. 1997)."""
+    local = std * strength
+    real, imaginary = local * row_normals(key, STAGES["acquisition"], image.shape, per_voxel=2)
+    squares = (image + real) ** 2 + imaginary**2
+    calls = -(-(coils - 1) // 4)
+    if calls:
+        positions = calls * np.arange(image.size)[:, None] + np.arange(calls)
+        uniform = (words(key, STAGES["coils"], positions) >> 8) * 2.0**-24 + 2.0**-25
+        used = uniform.reshape(image.size, 4 * calls)[:, : coils - 1]
+        squares += local**2 * (-2.0 * np.log(used).sum(axis=1)).reshape(image.shape)
+    return np.sqrt(squares)
+
+
+def store(image: np.ndarray, highest: float, levels: int) -> np.ndarray:
+    """Clip and round to whole numbers of which ``levels`` is the highest."""
+    step = highest / levels
+    return np.floor(np.minimum(np.abs(image), highest) / step + 0.5) * step
 
 
 def acquire(
@@ -67,8 +95,32 @@ def acquire(
     size = image.shape
     for axis in (2, 1, 0):
         image = apply_along(downsample_matrix(size[axis], spacing[axis], sigma[axis]), image, axis)
-    if noise_std > 0:
-        image = rician(key, image, noise_std)
+    return to_working_grid(receive(key, image, noise_std) if noise_std > 0 else image, size, spacing)
+
+
+def to_working_grid(image: np.ndarray, size: tuple[int, ...], spacing: tuple[float, float, float]) -> np.ndarray:
     for axis in (0, 1, 2):
         image = apply_along(upsample_matrix(size[axis], spacing[axis]), image, axis)
     return image
+
+
+def scan(parameters: SynthesisParameters, image: np.ndarray) -> np.ndarray:
+    """Everything between gamma and mask that a record asks for."""
+    scanner, key, size = parameters.acquisition, parameters.key, image.shape
+    kept = parameters.ringing.kept_shares if parameters.ringing is not None else (1.0, 1.0, 1.0)
+    for axis in (2, 1, 0):
+        spacing, sigma = scanner.spacing_voxels[axis], scanner.psf_sigma_voxels[axis]
+        whole = kept[axis] == 1.0
+        matrix = downsample_matrix(size[axis], spacing, sigma) if whole else None
+        matrix = truncated_matrix(size[axis], spacing, kept[axis]) if matrix is None else matrix
+        image = apply_along(matrix, image, axis)
+    image = corrupt(parameters, image)
+    if scanner.noise_std > 0:
+        strength: np.ndarray | float = 1.0
+        if parameters.noise_field is not None:
+            field = parameters.noise_field
+            strength = np.exp(smooth_field(key, STAGES["noise_field"], field.std, field.spacing_voxels, image.shape))
+        image = receive(key, image, scanner.noise_std, scanner.coils, strength)
+    if parameters.storage is not None:
+        image = store(image, parameters.storage.highest, parameters.storage.levels)
+    return to_working_grid(np.abs(image), size, scanner.spacing_voxels)

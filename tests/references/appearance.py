@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from otfsynth.synthesis.artefacts import FieldOfViewParameters
 from otfsynth.synthesis.parameters import BiasFieldParameters, SkullStripParameters
 from otfsynth.types import SampleKey
 from tests.references.geometry import Size, smooth_field
@@ -40,11 +41,16 @@ def keep_mask(
     distances: np.ndarray,
     background: str,
     skull_strip: SkullStripParameters | None,
+    view: FieldOfViewParameters | None = None,
 ) -> np.ndarray:
     """Voxels that keep their intensity, bool (x, y, z), from the patch's label indices and encoded brain distances."""
     keep = np.ones(labels.shape, bool)
     if background == "zero":
         keep &= labels != 0
+    if view is not None:
+        for axis, (first, end) in enumerate(zip(view.first_voxel, view.end_voxel, strict=True)):
+            position = np.indices(labels.shape)[axis]
+            keep &= (position >= first) & (position < end)
     if skull_strip is not None:
         bumps = smooth_field(
             key,

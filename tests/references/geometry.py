@@ -41,9 +41,14 @@ def quasi_interpolate(values: np.ndarray) -> np.ndarray:
 
 def smooth_field(key: SampleKey, stage: int, std: float, spacing: int, size: Size) -> np.ndarray:
     """Spline of normal coefficients over the patch (bias field, bumps of the mask's edge), float64 (x, y, z)."""
+    return smooth_fields(key, stage, std, spacing, size, 1)[0]
+
+
+def smooth_fields(key: SampleKey, stage: int, std: float, spacing: int, size: Size, count: int) -> np.ndarray:
+    """Several of them, whose nodes share one sequence of random numbers: float64 (count, x, y, z)."""
     nodes = tuple((n - 1) // spacing + 4 for n in size)
-    coefficients = std * SPLINE_GAIN * lattice_normals(key, stage, nodes)
-    return evaluate_lattice(coefficients, -spacing, spacing, patch_grid(size))
+    coefficients = std * SPLINE_GAIN * lattice_normals(key, stage, (count, *nodes))
+    return np.stack([evaluate_lattice(field, -spacing, spacing, patch_grid(size)) for field in coefficients])
 
 
 def flow_shape(size: Size) -> Size:

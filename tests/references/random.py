@@ -6,7 +6,20 @@ import numpy as np
 
 from otfsynth.types import SampleKey
 
-STAGES = {"velocity": 1, "bias": 2, "mixture": 3, "skull_strip": 4, "acquisition": 5}
+STAGES = {
+    "velocity": 1,
+    "bias": 2,
+    "mixture": 3,
+    "skull_strip": 4,
+    "acquisition": 5,
+    "subclasses": 6,
+    "texture": 7,
+    "heterogeneity": 8,
+    "coils": 9,
+    "noise_field": 10,
+    "lesions": 11,
+    "shell": 12,
+}
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
@@ -31,16 +44,20 @@ def philox4x32(counter: np.ndarray, key: tuple[int, int], rounds: int = 10) -> n
     return np.stack([c0, c1, c2, c3], axis=1).astype(np.uint32)
 
 
-def normals(key: SampleKey, stage: int, positions: np.ndarray) -> np.ndarray:
-    """Four standard normals for each 64-bit position of one stage: float64 (..., 4), by Box and Muller's transform."""
+def words(key: SampleKey, stage: int, positions: np.ndarray) -> np.ndarray:
+    """Four random words for each 64-bit position of one stage: uint32 (positions, 4)."""
     flat = positions.ravel().astype(np.uint64)
     counter = np.empty((flat.size, 4), np.uint32)
     counter[:, 0] = flat & _MASK
     counter[:, 1] = flat >> _HALF
     counter[:, 2] = key.index
     counter[:, 3] = stage
-    words = philox4x32(counter, (key.seed & 0xFFFFFFFF, key.seed >> 32))
-    uniform = (words >> 8) * 2.0**-24
+    return philox4x32(counter, (key.seed & 0xFFFFFFFF, key.seed >> 32))
+
+
+def normals(key: SampleKey, stage: int, positions: np.ndarray) -> np.ndarray:
+    """Four standard normals for each position: float64 (..., 4), by Box and Muller's transform."""
+    uniform = (words(key, stage, positions) >> 8) * 2.0**-24
     radius = np.sqrt(-2.0 * np.log(uniform[:, 0::2] + 2.0**-25))
     angle = 2.0 * np.pi * uniform[:, 1::2]
     pairs = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from otfsynth.synthesis.parameters import SynthesisParameters
-from tests.references.acquisition import acquire
-from tests.references.appearance import apply_gamma, bias_field, keep_mask, normalize, paint
+from tests.references.acquisition import scan
+from tests.references.appearance import apply_gamma, bias_field, keep_mask, normalize
 from tests.references.geometry import lookup, source_coordinates
+from tests.references.lesions import lesion_shares
+from tests.references.tissue import paint_tissues
 
 
 def source_labels(parameters: SynthesisParameters, indices: np.ndarray) -> np.ndarray:
@@ -28,12 +30,23 @@ def render(
     source = source_coordinates(key, parameters.deformation, size)
     found = lookup(indices, source)
     labels = swap_indices[found] if parameters.deformation.flip else found
-    image = paint(key, class_table[labels], parameters.mixture.means, parameters.mixture.stds)
+    class_of_label = class_table[swap_indices] if parameters.deformation.flip else class_table
+    targets = target_table[labels]
+    lesions = lesion_shares(parameters, targets, source)
+    image = paint_tissues(parameters, class_of_label[indices], source, lesions, brain_distance)
     if parameters.bias_field is not None:
         image = image * bias_field(key, parameters.bias_field, size)
     image = apply_gamma(image, parameters.clip_max, parameters.gamma)
-    scanner = parameters.acquisition
-    image = acquire(key, image, scanner.spacing_voxels, scanner.psf_sigma_voxels, scanner.noise_std)
-    keep = keep_mask(key, found, lookup(brain_distance, source), parameters.background, parameters.skull_strip)
-    target = np.where(keep, target_table[labels], 0)
+    image = scan(parameters, image)
+    keep = keep_mask(
+        key,
+        found,
+        lookup(brain_distance, source),
+        parameters.background,
+        parameters.skull_strip,
+        parameters.field_of_view,
+    )
+    if parameters.lesions is not None and parameters.lesions.target is not None:
+        targets = np.where(lesions >= 0.5, parameters.lesions.target, targets)
+    target = np.where(keep, targets, 0)
     return normalize(np.where(keep, image, 0.0), parameters.normalization), target.astype(np.uint8)

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from otfsynth.config.acquisition import CoilsConfig, MenuConfig, NoiseFieldConfig
+from otfsynth.config.artefacts import RingingConfig
 from otfsynth.config.synthesis import (
     AffineConfig,
     BiasFieldConfig,
@@ -23,7 +25,7 @@ from otfsynth.config.synthesis import (
 )
 from otfsynth.data.bank import LabelBank
 from otfsynth.synthesis.parameters import SynthesisParameters
-from tests.synthesis.heads import plain_config, synthesizer
+from tests.synthesis.heads import RANDOM_CONTRASTS, plain_config, synthesizer
 
 SIZE = (24, 24, 24)
 COUNT = 400
@@ -31,11 +33,16 @@ CONFIG = SynthesisConfig(
     flip=FlipConfig(0.5),
     affine=AffineConfig(1.0, 0.2, 15.0, 0.012, 10.0),
     velocity_field=VelocityFieldConfig(0.8, 4.0, [20.0, 40.0]),
-    skull_strip=SkullStripConfig(0.7, [-2.0, 3.0], 1.5, [8.0, 32.0]),
+    skull_strip=SkullStripConfig(0.7, [-2.0, 3.0], 1.5, [8.0, 32.0], poor_probability=0.0),
     bias_field=BiasFieldConfig(0.95, 0.7, [40.0, 96.0]),
     gamma=GammaConfig(0.9, 0.5, 300.0),
     resolution=ResolutionConfig(0.35, 0.25, 0.4, [1.0, 3.0], [1.0, 7.0], 0.5, 1.03),
     noise=NoiseConfig(0.9, 0.06),
+    menu=MenuConfig(0.0, 0.0),
+    ringing=RingingConfig(0.0),
+    coils=CoilsConfig(0.0),
+    noise_field=NoiseFieldConfig(0.0),
+    contrast=RANDOM_CONTRASTS,
     mixture=MixtureConfig("uniform", [0.0, 250.0], [0.0, 30.0]),
 )
 

@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from otfsynth.config.checks import ConfigurationError
+from otfsynth.config.contrast import ContrastConfig, EnginesConfig
 from otfsynth.config.synthesis import MixtureConfig, SynthesisConfig
 from otfsynth.data.bank import LabelBank
 from otfsynth.synthesis.parameters import MixtureParameters
@@ -22,13 +23,13 @@ def prior_config(folder: Path, means: np.ndarray, stds: np.ndarray, distribution
     np.save(folder / "means.npy", means)
     np.save(folder / "stds.npy", stds)
     return plain_config(
+        contrast=ContrastConfig(EnginesConfig(mixture=1.0 - share, priors=share, physics=0.0)),
         mixture=MixtureConfig(
             mean_range=[500.0, 600.0],
             prior_means=str(folder / "means.npy"),
             prior_stds=str(folder / "stds.npy"),
             prior_distribution=distribution,
-            prior_probability=share,
-        )
+        ),
     )
 
 

@@ -9,6 +9,26 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from otfsynth.config import checks
+from otfsynth.config.acquisition import (
+    CoilsConfig,
+    MenuConfig,
+    NoiseConfig,
+    NoiseFieldConfig,
+    ResolutionConfig,
+    StorageConfig,
+)
+from otfsynth.config.artefacts import (
+    FieldOfViewConfig,
+    GhostingConfig,
+    MotionConfig,
+    RingingConfig,
+    SignalLossConfig,
+    SpikesConfig,
+)
+from otfsynth.config.contrast import ContrastConfig, PhysicsConfig
+from otfsynth.config.lesions import LesionsConfig
+from otfsynth.config.shell import ShellConfig
+from otfsynth.config.tissue import HeterogeneityConfig, PartialVolumeConfig, SubclassesConfig, TextureConfig
 
 
 @dataclass
@@ -75,7 +95,8 @@ class MixtureConfig:
     """Gaussian mixture: each generation class draws a mean and a standard deviation, on the 0-255 scale of lab2im.
 
     ``distribution=uniform`` reads ranges as (low, high), ``normal`` as (mean, standard deviation). A prior file is a
-    ``.npy`` of shape (2, K) or (2 * channels, K) in the layout of lab2im and SynthSeg, K being the number of classes.
+    ``.npy`` of shape (2, K) or (2 * channels, K) in the layout of lab2im and SynthSeg, K being the number of classes;
+    ``synthesis.contrast.engines.priors`` of the samples are drawn from it.
     """
 
     distribution: str = "uniform"
@@ -84,8 +105,6 @@ class MixtureConfig:
     prior_means: str | None = None
     prior_stds: str | None = None
     prior_distribution: str = "normal"
-    prior_probability: float = 0.0
-    """Share of samples drawn from the prior files instead of the ranges above."""
     tissue_contrast_min: float = 15.0
     """Least distance between the mean intensities of any two targets, met by redrawing (at most 20 times).
 
@@ -107,16 +126,11 @@ class MixtureConfig:
                 f"{name}.mean_range={self.mean_range}, {name}.std_range={self.std_range}: with distribution=normal "
                 "each is (mean, standard deviation); give two numbers, the second not negative"
             )
-        checks.check_probability(f"{name}.prior_probability", self.prior_probability)
         checks.check_at_least(f"{name}.tissue_contrast_min", self.tissue_contrast_min, 0.0)
         checks.check_probability(f"{name}.tissue_contrast_probability", self.tissue_contrast_probability)
         if (self.prior_means is None) != (self.prior_stds is None):
             raise checks.ConfigurationError(
                 f"{name}.prior_means and {name}.prior_stds go together; give both or neither"
-            )
-        if self.prior_probability > 0 and self.prior_means is None:
-            raise checks.ConfigurationError(
-                f"{name}.prior_probability={self.prior_probability} needs {name}.prior_means and {name}.prior_stds"
             )
 
 
@@ -153,6 +167,12 @@ class SkullStripConfig:
     """Standard deviation of the edge's smooth bumps, drawn from U(0, edge_roughness_mm)."""
     edge_spacing_mm: list[float] = field(default_factory=lambda: [8.0, 32.0])
     """Size of the bumps: distance of the control points, drawn from U(low, high) and rounded to 8 voxels."""
+    poor_probability: float = 0.2
+    """Share of the stripped samples that a crude tool stripped: brain is missing here, skull is left there."""
+    poor_edge_offset_mm: list[float] = field(default_factory=lambda: [-4.0, 8.0])
+    poor_edge_roughness_mm: float = 5.0
+    """Standard deviation of the crude edge's bumps, drawn from U(0, poor_edge_roughness_mm)."""
+    poor_edge_spacing_mm: list[float] = field(default_factory=lambda: [24.0, 64.0])
 
     def __post_init__(self) -> None:
         name = "synthesis.skull_strip"
@@ -160,6 +180,10 @@ class SkullStripConfig:
         checks.check_range(f"{name}.edge_offset_mm", self.edge_offset_mm, -15.0, 15.0)
         checks.check_at_least(f"{name}.edge_roughness_mm", self.edge_roughness_mm, 0.0)
         checks.check_range(f"{name}.edge_spacing_mm", self.edge_spacing_mm, 4.0, 200.0)
+        checks.check_probability(f"{name}.poor_probability", self.poor_probability)
+        checks.check_range(f"{name}.poor_edge_offset_mm", self.poor_edge_offset_mm, -15.0, 15.0)
+        checks.check_at_least(f"{name}.poor_edge_roughness_mm", self.poor_edge_roughness_mm, 0.0)
+        checks.check_range(f"{name}.poor_edge_spacing_mm", self.poor_edge_spacing_mm, 4.0, 200.0)
 
 
 @dataclass
@@ -193,46 +217,6 @@ class GammaConfig:
 
 
 @dataclass
-class ResolutionConfig:
-    """Voxel size of the simulated acquisition; the three probabilities sum to 1.
-
-    native: the working spacing. isotropic: one spacing for the three axes. anisotropic: thick slices along one axis,
-    the others native. Slice thickness is U(native, spacing); the point spread function is a Gaussian of standard
-    deviation 0.75 * thickness (native axes: ``native_blur_voxels``), multiplied by U(1 / psf_jitter, psf_jitter).
-    """
-
-    native_probability: float = 0.35
-    isotropic_probability: float = 0.25
-    anisotropic_probability: float = 0.4
-    isotropic_spacing_mm: list[float] = field(default_factory=lambda: [1.0, 3.0])
-    anisotropic_spacing_mm: list[float] = field(default_factory=lambda: [1.0, 7.0])
-    native_blur_voxels: float = 0.5
-    psf_jitter: float = 1.03
-
-    def __post_init__(self) -> None:
-        name = "synthesis.resolution"
-        kinds = ("native_probability", "isotropic_probability", "anisotropic_probability")
-        checks.check_sum_to_one([f"{name}.{kind}" for kind in kinds], [getattr(self, kind) for kind in kinds])
-        checks.check_range(f"{name}.isotropic_spacing_mm", self.isotropic_spacing_mm, 0.1, 20.0)
-        checks.check_range(f"{name}.anisotropic_spacing_mm", self.anisotropic_spacing_mm, 0.1, 20.0)
-        checks.check_between(f"{name}.native_blur_voxels", self.native_blur_voxels, 0.0, 5.0)
-        checks.check_between(f"{name}.psf_jitter", self.psf_jitter, 1.0, 3.0)
-
-
-@dataclass
-class NoiseConfig:
-    """Rician noise in the acquired space: sqrt((signal + n1)**2 + n2**2), n ~ N(0, std**2) (Gudbjartsson 1995)."""
-
-    probability: float = 0.9
-    std_max: float = 0.06
-    """Standard deviation as a share of the image's intensity range, drawn from U(0, std_max)."""
-
-    def __post_init__(self) -> None:
-        checks.check_probability("synthesis.noise.probability", self.probability)
-        checks.check_between("synthesis.noise.std_max", self.std_max, 0.0, 2.0)
-
-
-@dataclass
 class SynthesisConfig:
     """The whole generative model, stage by stage in the order in which they act."""
 
@@ -240,15 +224,39 @@ class SynthesisConfig:
     flip: FlipConfig = field(default_factory=FlipConfig)
     affine: AffineConfig = field(default_factory=AffineConfig)
     velocity_field: VelocityFieldConfig = field(default_factory=VelocityFieldConfig)
+    contrast: ContrastConfig = field(default_factory=ContrastConfig)
     mixture: MixtureConfig = field(default_factory=MixtureConfig)
+    physics: PhysicsConfig = field(default_factory=PhysicsConfig)
     background: BackgroundConfig = field(default_factory=BackgroundConfig)
+    partial_volume: PartialVolumeConfig = field(default_factory=PartialVolumeConfig)
+    subclasses: SubclassesConfig = field(default_factory=SubclassesConfig)
+    texture: TextureConfig = field(default_factory=TextureConfig)
+    heterogeneity: HeterogeneityConfig = field(default_factory=HeterogeneityConfig)
+    shell: ShellConfig = field(default_factory=ShellConfig)
+    lesions: LesionsConfig = field(default_factory=LesionsConfig)
     skull_strip: SkullStripConfig = field(default_factory=SkullStripConfig)
+    field_of_view: FieldOfViewConfig = field(default_factory=FieldOfViewConfig)
     bias_field: BiasFieldConfig = field(default_factory=BiasFieldConfig)
     gamma: GammaConfig = field(default_factory=GammaConfig)
+    signal_loss: SignalLossConfig = field(default_factory=SignalLossConfig)
     resolution: ResolutionConfig = field(default_factory=ResolutionConfig)
+    menu: MenuConfig = field(default_factory=MenuConfig)
+    ringing: RingingConfig = field(default_factory=RingingConfig)
+    motion: MotionConfig = field(default_factory=MotionConfig)
+    ghosting: GhostingConfig = field(default_factory=GhostingConfig)
+    spikes: SpikesConfig = field(default_factory=SpikesConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
+    coils: CoilsConfig = field(default_factory=CoilsConfig)
+    noise_field: NoiseFieldConfig = field(default_factory=NoiseFieldConfig)
+    storage: StorageConfig = field(default_factory=StorageConfig)
     normalization: str = "zscore"
     """zscore: zero mean and unit variance over the voxels that are not 0; minmax: [0, 1]; none: as simulated."""
 
     def __post_init__(self) -> None:
         checks.check_choice("synthesis.normalization", self.normalization, ("zscore", "minmax", "none"))
+        priors = self.contrast.engines.priors
+        if priors > 0 and self.mixture.prior_means is None:
+            raise checks.ConfigurationError(
+                f"synthesis.contrast.engines.priors={priors} needs synthesis.mixture.prior_means and "
+                "synthesis.mixture.prior_stds"
+            )

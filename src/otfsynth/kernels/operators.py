@@ -31,7 +31,43 @@ BAND = _struct(
     ("starts", POINTER), ("weights", POINTER), ("outputs", I32), ("taps", I32), ("unit_stride", I32), ("padding_", I32)
 )
 GAMMA_CURVE = _struct(("statistics", POINTER), ("exponent", F32), ("padding_", I32))
-RICIAN_NOISE = _struct(("key", RANDOM_KEY), ("std", F32), ("padding_", I32))
+RECEIVER_NOISE = _struct(
+    ("key", RANDOM_KEY),
+    ("coil_key", RANDOM_KEY),
+    ("g_factor", ROW_LATTICE),
+    ("std", F32),
+    ("coils", I32),
+    ("rows_y", I32),
+    ("padding_", I32),
+)
+STORAGE = _struct(("highest", F32), ("levels", F32))
+SIGNAL_LOSS = _struct(("centres", F32, 12), ("falls", F32, 4), ("depths", F32, 4), ("count", I32), ("padding_", I32))
+SUB_VOXELS = _struct(("shift", F32, 12), ("count", I32), ("padding_", I32))
+SUBCLASSES = _struct(("fields", ROW_LATTICE), ("count", I32), ("padding_", I32))
+TEXTURE = _struct(("field", ROW_LATTICE), ("smooth", F32), ("white", F32))
+HETEROGENEITY = _struct(("field", ROW_LATTICE), ("strengths", POINTER))
+LESIONS = _struct(
+    ("edge", ROW_LATTICE),
+    ("blobs", POINTER),
+    ("hosts", POINTER),
+    ("mean", F32),
+    ("std", F32),
+    ("softness", F32),
+    ("count", I32),
+    ("target", I32),
+    ("padding_", I32),
+)
+SHELL = _struct(
+    ("thickness", ROW_LATTICE),
+    ("ends", F32, 3),
+    ("means", F32, 3),
+    ("stds", F32, 3),
+    ("outside_mean", F32),
+    ("outside_std", F32),
+    ("spacing", F32),
+    ("on", I32),
+    ("padding_", I32),
+)
 LINEAR = _struct(("lower", POINTER), ("fraction", POINTER), ("inputs", I32), ("padding_", I32))
 
 OPERATORS: dict[str, np.dtype[np.void]] = {
@@ -69,7 +105,16 @@ OPERATORS: dict[str, np.dtype[np.void]] = {
         ("clip_max", F32),
         ("edge_offset", F32),
         ("mask_background", I32),
-        ("padding_", I32),
+        ("view_first", I32, 3),
+        ("view_end", I32, 3),
+        ("strip", I32),
+        ("sub_voxels", SUB_VOXELS),
+        ("subclasses", SUBCLASSES),
+        ("texture", TEXTURE),
+        ("heterogeneity", HETEROGENEITY),
+        ("signal_loss", SIGNAL_LOSS),
+        ("lesions", LESIONS),
+        ("shell", SHELL),
     ),
     "ResampleAlongRow": _struct(
         ("input", POINTER),
@@ -86,7 +131,8 @@ OPERATORS: dict[str, np.dtype[np.void]] = {
         ("input", POINTER),
         ("output", POINTER),
         ("band", BAND),
-        ("noise", RICIAN_NOISE),
+        ("noise", RECEIVER_NOISE),
+        ("storage", STORAGE),
         ("rows", I64),
         ("inner", I32),
         ("inputs", I32),
@@ -112,7 +158,15 @@ STRUCTS: dict[str, np.dtype[np.void]] = {
     "RandomKey": RANDOM_KEY,
     "Band": BAND,
     "GammaCurve": GAMMA_CURVE,
-    "RicianNoise": RICIAN_NOISE,
+    "ReceiverNoise": RECEIVER_NOISE,
+    "Storage": STORAGE,
+    "SignalLoss": SIGNAL_LOSS,
+    "Lesions": LESIONS,
+    "Shell": SHELL,
+    "SubVoxels": SUB_VOXELS,
+    "Subclasses": SUBCLASSES,
+    "Texture": TEXTURE,
+    "Heterogeneity": HETEROGENEITY,
     "Linear": LINEAR,
     "Statistics": STATISTICS,
 }

@@ -16,7 +16,7 @@ from otfsynth.config.synthesis import (
     SkullStripConfig,
 )
 from otfsynth.labels import LabelScheme
-from otfsynth.synthesis.parameters import BiasFieldParameters, MixtureParameters, SkullStripParameters
+from otfsynth.synthesis.parameters import BiasFieldParameters, SkullStripParameters
 from otfsynth.synthesis.priors import IntensityPriors
 from otfsynth.synthesis.random_stream import RandomStream
 from otfsynth.types import SampleKey
@@ -28,17 +28,17 @@ ROW_BLOCK = 8
 
 def sample_mixture(
     config: MixtureConfig,
-    background: BackgroundConfig,
+    prior_probability: float,
     class_count: int,
     class_shares: Callable[[], NDArray[np.float64]],
     priors: IntensityPriors | None,
     key: SampleKey,
-) -> tuple[MixtureParameters, str]:
-    """Means and standard deviations of all classes, and the kind of background (``zero``, ``dark``, ``textured``).
+) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
+    """Means and standard deviations of all classes, and where they come from: ``random`` or ``prior``.
 
     Args:
         config: ranges, priors, least contrast.
-        background: probabilities of the kinds of background.
+        prior_probability: share of the samples that are drawn from the priors.
         class_count: K, background's class included.
         class_shares: gives the share of each class in each target (:func:`shares_of_classes`); asked for, at 0.9 ms,
             only where a least contrast is to be met.
@@ -46,7 +46,7 @@ def sample_mixture(
         key: address of the sample.
     """
     stream = RandomStream(key, "mixture")
-    use_priors = stream.happens(config.prior_probability) and priors is not None
+    use_priors = stream.happens(prior_probability) and priors is not None
     least = config.tissue_contrast_min if stream.happens(config.tissue_contrast_probability) else 0.0
     shares = class_shares() if least > 0 else None
     for _ in range(CONTRAST_ATTEMPTS):
@@ -57,9 +57,7 @@ def sample_mixture(
             stds = _draw(config.distribution, config.std_range, class_count, stream)
         if shares is None or tissue_contrast(means, shares) >= least:
             break
-    kind = _paint_background(background, means, stds, RandomStream(key, "background"))
-    source = "prior" if use_priors else "random"
-    return MixtureParameters(tuple(means.tolist()), tuple(stds.tolist()), source), kind
+    return means, stds, "prior" if use_priors else "random"
 
 
 def shares_of_classes(indices: Tensor, foreground: Sequence[Tensor], scheme: LabelScheme) -> NDArray[np.float64]:
@@ -103,10 +101,11 @@ def _draw_priors(
     return drawn[0], drawn[1]
 
 
-def _paint_background(
-    config: BackgroundConfig, means: NDArray[np.float64], stds: NDArray[np.float64], stream: RandomStream
+def paint_background(
+    config: BackgroundConfig, means: NDArray[np.float64], stds: NDArray[np.float64], key: SampleKey
 ) -> str:
-    """Draw the kind of background and set class 0 to it, in place."""
+    """Draw the kind of background (``zero``, ``dark``, ``textured``) and set class 0 to it, in place."""
+    stream = RandomStream(key, "background")
     kind = stream.choice(
         ("zero", "dark", "textured"),
         (config.zero_probability, config.dark_probability, config.textured_probability),
@@ -120,13 +119,18 @@ def _paint_background(
 
 
 def sample_skull_strip(config: SkullStripConfig, spacing_mm: float, key: SampleKey) -> SkullStripParameters | None:
+    """The edge of the mask: tight and finely bumpy as of good tools, or far off and coarsely bumpy as of crude ones."""
     stream = RandomStream(key, "skull_strip")
     if not stream.happens(config.probability):
         return None
+    offsets, roughness, spacings = config.edge_offset_mm, config.edge_roughness_mm, config.edge_spacing_mm
+    if RandomStream(key, "poor_strip").happens(config.poor_probability):
+        offsets, roughness = config.poor_edge_offset_mm, config.poor_edge_roughness_mm
+        spacings = config.poor_edge_spacing_mm
     return SkullStripParameters(
-        edge_offset_mm=stream.uniform(config.edge_offset_mm[0], config.edge_offset_mm[1]),
-        edge_roughness_mm=stream.uniform(0.0, config.edge_roughness_mm),
-        edge_spacing_voxels=_blocks(stream.uniform(config.edge_spacing_mm[0], config.edge_spacing_mm[1]) / spacing_mm),
+        edge_offset_mm=stream.uniform(offsets[0], offsets[1]),
+        edge_roughness_mm=stream.uniform(0.0, roughness),
+        edge_spacing_voxels=_blocks(stream.uniform(spacings[0], spacings[1]) / spacing_mm),
     )
 
 

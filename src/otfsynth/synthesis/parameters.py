@@ -10,6 +10,22 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from otfsynth.synthesis.artefacts import (
+    FieldOfViewParameters,
+    GhostingParameters,
+    MotionParameters,
+    RingingParameters,
+    SignalLossParameters,
+    SpikesParameters,
+)
+from otfsynth.synthesis.lesions import LesionParameters
+from otfsynth.synthesis.shell import ShellParameters
+from otfsynth.synthesis.tissue import (
+    HeterogeneityParameters,
+    PartialVolumeParameters,
+    SubclassParameters,
+    TextureParameters,
+)
 from otfsynth.types import SampleKey
 
 Vector = tuple[float, float, float]
@@ -37,7 +53,30 @@ class MixtureParameters:
     means: tuple[float, ...]
     stds: tuple[float, ...]
     source: str
-    """Where they were drawn: ``random`` or ``prior``."""
+    """Where they were drawn: ``random``, ``prior`` or ``physics``."""
+
+
+@dataclass(frozen=True)
+class SequenceParameters:
+    """The MR sequence whose signal equation gave the class means; ``None`` stands for what it does not have."""
+
+    protocol: str
+    """Name of the row of the protocol table."""
+    contrast: str
+    kind: str
+    """A key of :data:`otfsynth.synthesis.physics.signals.SEQUENCES`."""
+    field_strength_t: float
+    repetition_time_ms: float
+    echo_time_ms: float
+    """Effective echo time: the one whose T2 decay gives the contrast."""
+    inversion_time_ms: float | None
+    flip_angle_deg: float | None
+    pulse_count: int | None
+    """Readout pulses after each inversion; the middle one is the centre of k-space."""
+    pulse_spacing_ms: float | None
+    echo_train_ms: float | None
+    intensity_scale: float
+    """Class means are this number times the signal."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +103,26 @@ class AcquisitionParameters:
     spacing_voxels: Vector
     psf_sigma_voxels: Vector
     noise_std: float
+    coils: int = 1
+    """Receivers whose noisy signals are combined as the root of their sum of squares."""
+
+
+@dataclass(frozen=True)
+class NoiseFieldParameters:
+    """Smooth variation of the noise over the acquired grid."""
+
+    std: float
+    """Of the logarithm of the noise's strength."""
+    spacing_voxels: int
+    """Acquired voxels, a multiple of 8."""
+
+
+@dataclass(frozen=True)
+class StorageParameters:
+    """Whole numbers that the scanner stores: 0 to ``levels`` for magnitudes from 0 to ``highest``."""
+
+    highest: float
+    levels: int
 
 
 @dataclass(frozen=True)
@@ -86,6 +145,22 @@ class SynthesisParameters:
     """Exponent; ``None`` leaves the clipped intensities on their own scale."""
     acquisition: AcquisitionParameters
     normalization: str
+    sequence: SequenceParameters | None = None
+    """Where the class means are those of an MR sequence."""
+    partial_volume: PartialVolumeParameters | None = None
+    subclasses: SubclassParameters | None = None
+    texture: TextureParameters | None = None
+    heterogeneity: HeterogeneityParameters | None = None
+    lesions: LesionParameters | None = None
+    shell: ShellParameters | None = None
+    field_of_view: FieldOfViewParameters | None = None
+    signal_loss: SignalLossParameters | None = None
+    ringing: RingingParameters | None = None
+    motion: MotionParameters | None = None
+    ghosting: GhostingParameters | None = None
+    spikes: SpikesParameters | None = None
+    noise_field: NoiseFieldParameters | None = None
+    storage: StorageParameters | None = None
 
     def to_json(self) -> str:
         """One line of JSON; floats keep every bit."""
@@ -99,40 +174,43 @@ class SynthesisParameters:
             ValueError: the text is not such a record; the message names the field.
         """
         try:
-            record: dict[str, Any] = json.loads(text)
-            return cls(
-                key=SampleKey(**record.pop("key")),
-                size=_triple(record.pop("size")),
-                deformation=_deformation(record.pop("deformation")),
-                mixture=_mixture(record.pop("mixture")),
-                skull_strip=_optional(SkullStripParameters, record.pop("skull_strip")),
-                bias_field=_optional(BiasFieldParameters, record.pop("bias_field")),
-                acquisition=_acquisition(record.pop("acquisition")),
-                **record,
-            )
+            record: dict[str, Any] = _with_tuples(json.loads(text))
+            for name, kind in {**STAGES, "key": SampleKey}.items():
+                if record.get(name) is not None:
+                    record[name] = kind(**record[name])
+            return cls(**record)
         except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
             raise ValueError(f"not a parameter record of otfsynth: {error}; write records with to_json()") from error
 
 
-def _triple(values: list[Any]) -> Any:
-    first, second, third = values
-    return (first, second, third)
+STAGES: dict[str, type[Any]] = {
+    "deformation": DeformationParameters,
+    "mixture": MixtureParameters,
+    "sequence": SequenceParameters,
+    "partial_volume": PartialVolumeParameters,
+    "subclasses": SubclassParameters,
+    "texture": TextureParameters,
+    "heterogeneity": HeterogeneityParameters,
+    "lesions": LesionParameters,
+    "shell": ShellParameters,
+    "skull_strip": SkullStripParameters,
+    "field_of_view": FieldOfViewParameters,
+    "signal_loss": SignalLossParameters,
+    "ringing": RingingParameters,
+    "motion": MotionParameters,
+    "ghosting": GhostingParameters,
+    "spikes": SpikesParameters,
+    "noise_field": NoiseFieldParameters,
+    "storage": StorageParameters,
+    "bias_field": BiasFieldParameters,
+    "acquisition": AcquisitionParameters,
+}
+"""Fields of the record that are records of a stage. A new stage is one line here and one field, ``None`` by default, so
+that older records still load."""
 
 
-def _optional(kind: type[Any], fields: dict[str, Any] | None) -> Any:
-    return None if fields is None else kind(**fields)
-
-
-def _deformation(fields: dict[str, Any]) -> DeformationParameters:
-    rows = _triple([_triple(row) for row in fields.pop("matrix")])
-    return DeformationParameters(matrix=rows, centre_voxels=_triple(fields.pop("centre_voxels")), **fields)
-
-
-def _mixture(fields: dict[str, Any]) -> MixtureParameters:
-    return MixtureParameters(tuple(fields["means"]), tuple(fields["stds"]), fields["source"])
-
-
-def _acquisition(fields: dict[str, Any]) -> AcquisitionParameters:
-    return AcquisitionParameters(
-        _triple(fields["spacing_voxels"]), _triple(fields["psf_sigma_voxels"]), fields["noise_std"]
-    )
+def _with_tuples(value: Any) -> Any:
+    """JSON knows no tuples: its lists become some, at every depth."""
+    if isinstance(value, dict):
+        return {name: _with_tuples(entry) for name, entry in value.items()}
+    return tuple(_with_tuples(entry) for entry in value) if isinstance(value, list) else value

@@ -10,18 +10,35 @@ from torch import Tensor
 
 from otfsynth.config.synthesis import SynthesisConfig
 from otfsynth.labels import LabelScheme
-from otfsynth.synthesis.acquisition import sample_acquisition
+from otfsynth.synthesis.acquisition import sample_acquisition, sample_noise_field, sample_storage
 from otfsynth.synthesis.appearance import (
     sample_bias_field,
     sample_gamma,
-    sample_mixture,
     sample_skull_strip,
     shares_of_classes,
 )
+from otfsynth.synthesis.artefacts import (
+    sample_field_of_view,
+    sample_ghosting,
+    sample_motion,
+    sample_ringing,
+    sample_signal_loss,
+    sample_spikes,
+)
+from otfsynth.synthesis.contrast import sample_contrast
 from otfsynth.synthesis.geometry import Size, sample_deformation
+from otfsynth.synthesis.lesions import sample_lesions
 from otfsynth.synthesis.parameters import SynthesisParameters
+from otfsynth.synthesis.physics import PhysicsEngine
 from otfsynth.synthesis.priors import IntensityPriors
 from otfsynth.synthesis.random_stream import RandomStream
+from otfsynth.synthesis.shell import sample_shell
+from otfsynth.synthesis.tissue import (
+    sample_heterogeneity,
+    sample_partial_volume,
+    sample_subclasses,
+    sample_texture,
+)
 from otfsynth.types import SampleKey
 
 
@@ -50,7 +67,12 @@ class LabelMaps(Protocol):
 
 
 def sample_parameters(
-    config: SynthesisConfig, maps: LabelMaps, size: Size, priors: IntensityPriors | None, key: SampleKey
+    config: SynthesisConfig,
+    maps: LabelMaps,
+    size: Size,
+    priors: IntensityPriors | None,
+    physics: PhysicsEngine | None,
+    key: SampleKey,
 ) -> SynthesisParameters:
     """Draw one sample's parameters; the same arguments always give the same record.
 
@@ -59,16 +81,20 @@ def sample_parameters(
         maps: label maps, each drawn with the same probability.
         size: voxels of the patch, on the maps' working grid.
         priors: intensity priors, where the configuration names files.
+        physics: tissues and sequences, where the configuration has samples of them.
         key: address of the sample.
     """
     map_index = RandomStream(key, "label_map").integer(len(maps))
     label_map = maps[map_index]
     spacing_mm = maps.spacing_mm
     gamma = sample_gamma(config.gamma, key)
-    shares = partial(shares_of_classes, label_map.indices, label_map.foreground, maps.scheme)
-    mixture, background = sample_mixture(
-        config.mixture, config.background, maps.scheme.class_count, shares, priors, key
+    intensity_range = config.gamma.clip_max if gamma is None else 1.0
+    acquisition = sample_acquisition(
+        config.resolution, config.menu, config.noise, config.coils, spacing_mm, intensity_range, key
     )
+    shares = partial(shares_of_classes, label_map.indices, label_map.foreground, maps.scheme)
+    classes = maps.scheme.class_count
+    mixture, background, sequence = sample_contrast(config, classes, shares, priors, physics, key)
     shape: Sequence[int] = tuple(label_map.indices.shape)
     return SynthesisParameters(
         key=key,
@@ -83,8 +109,30 @@ def sample_parameters(
         bias_field=sample_bias_field(config.bias_field, spacing_mm, key),
         clip_max=config.gamma.clip_max,
         gamma=gamma,
-        acquisition=sample_acquisition(
-            config.resolution, config.noise, spacing_mm, config.gamma.clip_max if gamma is None else 1.0, key
-        ),
+        acquisition=acquisition,
         normalization=config.normalization,
+        sequence=sequence,
+        partial_volume=sample_partial_volume(config.partial_volume, key),
+        subclasses=sample_subclasses(config.subclasses, classes, spacing_mm, key),
+        texture=sample_texture(config.texture, spacing_mm, key),
+        heterogeneity=sample_heterogeneity(config.heterogeneity, classes, spacing_mm, key),
+        lesions=sample_lesions(
+            config.lesions,
+            label_map.indices,
+            label_map.foreground,
+            maps.scheme,
+            mixture,
+            sequence.contrast if sequence is not None else None,
+            spacing_mm,
+            key,
+        ),
+        shell=sample_shell(config.shell, label_map.indices, label_map.brain_distance, background, key),
+        field_of_view=sample_field_of_view(config.field_of_view, size, key),
+        signal_loss=sample_signal_loss(config.signal_loss, label_map.foreground, spacing_mm, key),
+        ringing=sample_ringing(config.ringing, acquisition.spacing_voxels, key),
+        motion=sample_motion(config.motion, spacing_mm, key),
+        ghosting=sample_ghosting(config.ghosting, key),
+        spikes=sample_spikes(config.spikes, intensity_range, key),
+        noise_field=sample_noise_field(config.noise_field, acquisition, spacing_mm, key),
+        storage=sample_storage(config.storage, intensity_range, key),
     )

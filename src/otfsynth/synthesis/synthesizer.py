@@ -14,6 +14,7 @@ from otfsynth.config.checks import ConfigurationError
 from otfsynth.config.synthesis import SynthesisConfig
 from otfsynth.synthesis.geometry import Size
 from otfsynth.synthesis.parameters import SynthesisParameters
+from otfsynth.synthesis.physics import load_physics
 from otfsynth.synthesis.priors import load_priors
 from otfsynth.synthesis.rendering import Renderer
 from otfsynth.synthesis.sampling import LabelMaps, sample_parameters
@@ -56,7 +57,8 @@ class Synthesizer:
         reuse_buffers: write every batch of one size into the same memory; for callers that are done with the last one.
 
     Raises:
-        ConfigurationError: the bank is empty, the size is not positive, or a prior file does not fit the scheme.
+        ConfigurationError: the bank is empty, the size is not positive, or a prior file or a
+            table of tissues or protocols can't be used.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Synthesizer:
         self.device = torch.device(device)
         self.reuse_buffers = reuse_buffers
         self._priors = load_priors(config.mixture, bank.scheme.class_count)
+        self._physics = load_physics(config, bank.scheme)
         self._local = threading.local()
 
     def __call__(self, indices: Sequence[int]) -> SyntheticBatch:
@@ -89,7 +92,8 @@ class Synthesizer:
 
     def sample_parameters(self, index: int) -> SynthesisParameters:
         """The record of sample ``index``, in [0, 2**32 - 1]; nothing is rendered."""
-        return sample_parameters(self.config, self.bank, self.size, self._priors, SampleKey(self.seed, index))
+        key = SampleKey(self.seed, index)
+        return sample_parameters(self.config, self.bank, self.size, self._priors, self._physics, key)
 
     def render(self, parameters: Sequence[SynthesisParameters]) -> SyntheticBatch:
         """Render records, drawn here or read from JSON.

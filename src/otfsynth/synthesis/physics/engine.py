@@ -1,0 +1,100 @@
+"""The contrast engine: draw a protocol and the tissues' properties; the signal equation gives the class means."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+from otfsynth.config.contrast import PhysicsConfig
+from otfsynth.config.synthesis import SynthesisConfig
+from otfsynth.labels import LabelScheme
+from otfsynth.synthesis.parameters import SequenceParameters
+from otfsynth.synthesis.physics.protocols import Protocol, read_protocols
+from otfsynth.synthesis.physics.signals import signal
+from otfsynth.synthesis.physics.tissues import TissueProperties, TissueTable, read_tissues, tissues_of_classes
+from otfsynth.synthesis.random_stream import RandomStream
+from otfsynth.types import SampleKey
+
+Values = NDArray[np.float64]
+
+FARTHEST_DEVIATE = 1.8
+"""Normal deviates of tissue properties are clipped here: people whose T1 is far off are rare, and ill."""
+MOST_TEXTURE = 0.2
+"""Greatest relative spread of a property inside one class."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PhysicsEngine:
+    """Tissues of a scheme's classes and the protocols to choose from.
+
+    Args:
+        config: spreads, noise, brightness.
+        tissues: of the K generation classes.
+        targets: numbers of the classes of each target, background aside.
+        protocols: each is drawn with its share.
+    """
+
+    config: PhysicsConfig
+    tissues: TissueTable
+    targets: list[list[int]]
+    protocols: list[Protocol]
+
+    def draw(self, key: SampleKey) -> tuple[Values, Values, SequenceParameters]:
+        """Means and standard deviations of all classes on the 0-255 scale, (K,) each, and the sequence they are of."""
+        stream = RandomStream(key, "physics")
+        shares = np.array([protocol.share for protocol in self.protocols])
+        chosen = stream.choice([str(number) for number in range(len(shares))], list(shares / shares.sum()))
+        sequence = self.protocols[int(chosen)].draw(stream)
+        noise_std = stream.uniform(0.0, self.config.noise_std_max)
+        peak = stream.uniform(*self.config.peak_range)
+        tissue = self._draw_tissue(sequence.field_strength_t, stream)
+        means = signal(sequence, tissue)
+        # Not the brightest class: fat outshines the brain, lesions and plexus may be absent from the map.
+        brightest = max(float(np.median(means[classes])) for classes in self.targets)
+        scale = peak / brightest if brightest > 0 else 1.0
+        texture = np.minimum(self.config.texture_spread * self.tissues.spreads(), MOST_TEXTURE)
+        stds = np.hypot(scale * signal_spread(sequence, tissue, texture), noise_std)
+        return scale * means, stds, dataclasses.replace(sequence, intensity_scale=scale)
+
+    def _draw_tissue(self, field_strength_t: float, stream: RandomStream) -> TissueProperties:
+        """Half of the variance is the person's (age, hydration, temperature), equal in all tissues, half their own."""
+        spreads = self.config.tissue_spread * self.tissues.spreads()
+        person = stream.normals(len(spreads))[:, None]
+        own = stream.normals(spreads.size).reshape(spreads.shape)
+        deviates = np.clip((person + own) / np.sqrt(2.0), -FARTHEST_DEVIATE, FARTHEST_DEVIATE)
+        return self.tissues.at(field_strength_t).scaled(*np.exp(spreads * deviates))
+
+
+def signal_spread(sequence: SequenceParameters, tissue: TissueProperties, spreads: Values) -> Values:
+    """Standard deviation of the signal inside each class, (K,).
+
+    Independent relative deviations of proton density, T1 and T2, ``spreads`` (3, K), are propagated by the signal one
+    deviation above and below, which also holds near the null of an inversion, where derivatives fail.
+    """
+    variance = np.zeros_like(tissue.t1_ms)
+    middle = signal(sequence, tissue)
+    for number in range(len(spreads)):
+        factors = np.ones_like(spreads)
+        factors[number] = np.exp(spreads[number])
+        above, below = signal(sequence, tissue.scaled(*factors)), signal(sequence, tissue.scaled(*1.0 / factors))
+        variance += (np.square(above - middle) + np.square(below - middle)) / 2.0
+    return np.sqrt(variance)
+
+
+def load_physics(config: SynthesisConfig, scheme: LabelScheme) -> PhysicsEngine | None:
+    """Read the tables of a configuration; None where its share of the samples is 0.
+
+    Raises:
+        ConfigurationError: a table can't be used; the message names file, row and remedy.
+    """
+    if config.contrast.engines.physics == 0:
+        return None
+    physics = config.physics
+    tissues = tissues_of_classes(physics, read_tissues(physics), scheme)
+    labels = list(zip(scheme.target_labels, scheme.generation_classes, strict=True))
+    targets = [
+        sorted({group for value, group in labels if value == target}) for target in range(1, scheme.target_count)
+    ]
+    return PhysicsEngine(physics, tissues, targets, read_protocols(physics))

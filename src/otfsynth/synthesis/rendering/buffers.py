@@ -1,0 +1,56 @@
+"""The volumes of one sample on their way through the stages, as addresses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from otfsynth.kernels.operators import STATISTICS
+from otfsynth.synthesis.parameters import SynthesisParameters
+from otfsynth.synthesis.rendering.launching import Launcher
+
+
+@dataclass(frozen=True)
+class Buffers:
+    """Addresses of volumes of the patch's size.
+
+    Args:
+        size: voxels of the patch.
+        image: float32, the sample itself.
+        target: uint8.
+        mask: uint8, 1 where the image is kept; 0 where everything is.
+        row_statistics: one entry a row (x, y).
+    """
+
+    size: tuple[int, int, int]
+    image: int
+    target: int
+    mask: int
+    row_statistics: int
+
+    @classmethod
+    def of(
+        cls, launch: Launcher, parameters: SynthesisParameters, image: NDArray[Any], target: NDArray[Any]
+    ) -> Buffers:
+        size, workspace = parameters.size, launch.workspace
+        strip, view = parameters.skull_strip, parameters.field_of_view
+        cuts = strip is not None or view is not None or parameters.background == "zero"
+        return cls(
+            size=size,
+            image=image.ctypes.data,
+            target=target.ctypes.data,
+            mask=workspace.take("mask", np.uint8, size).ctypes.data if cuts else 0,
+            row_statistics=workspace.take("row_statistics", STATISTICS, size[:2]).ctypes.data,
+        )
+
+    def fold_statistics(self, launch: Launcher) -> int:
+        """Fold the rows' statistics to the volume's; their address."""
+        slices, rows, _ = self.size
+        folded = launch.workspace.take("slice_statistics", STATISTICS, (slices,)).ctypes.data
+        total = launch.workspace.take("statistics", STATISTICS, (1,)).ctypes.data
+        launch("FoldStatistics", entries=self.row_statistics, folded=folded, groups=slices, group=rows)
+        launch("FoldStatistics", entries=folded, folded=total, groups=1, group=slices)
+        return int(total)

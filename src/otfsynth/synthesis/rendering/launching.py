@@ -1,0 +1,71 @@
+"""What every stage needs to run a kernel: structs filled by field name, working memory, random keys and fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from otfsynth import kernels
+from otfsynth.kernels.operators import LATTICE, OPERATORS, RANDOM_KEY, ROW_LATTICE
+from otfsynth.synthesis.workspace import Workspace
+from otfsynth.types import SampleKey
+
+FIELD_STD_TO_COEFFICIENT_STD = (315.0 / 151.0) ** 1.5
+"""A cubic B-spline field of unit normal coefficients has mean variance (151/315)**3 (autocorrelation of the spline)."""
+
+
+class Launcher:
+    """Runs operators, one after the other, on working memory that it keeps between samples."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self.workspace = Workspace()
+
+    def __call__(self, name: str, **fields: Any) -> None:
+        """Launch one operator; fields that are not named are 0."""
+        operator = np.zeros(1, dtype=OPERATORS[name])
+        for field, value in fields.items():
+            operator[field] = value
+        kernels.launch(name, operator, self.threads)
+
+    def noise_lattice(self, name: str, shape: tuple[int, ...], key: SampleKey, stage: int, field_std: float) -> int:
+        """Address of normal coefficients whose spline has a root mean square of ``field_std``."""
+        coefficients = self.workspace.take(name, np.float32, shape)
+        self(
+            "LatticeNoise",
+            coefficients=coefficients.ctypes.data,
+            count=coefficients.size,
+            key=random_key(key, stage),
+            std=field_std * FIELD_STD_TO_COEFFICIENT_STD,
+        )
+        return int(coefficients.ctypes.data)
+
+    def noise_rows(
+        self, name: str, size: tuple[int, int, int], key: SampleKey, stage: int, std: float, spacing: int
+    ) -> NDArray[np.void]:
+        """A random field over ``size`` voxels on a lattice of whole blocks; zeros (no field) where ``std`` is 0."""
+        if std == 0.0:
+            return no_field()
+        shape = (np.array(size) - 1) // spacing + 4
+        coefficients = self.noise_lattice(name, tuple(shape), key, stage, std)
+        return row_lattice(coefficients, shape, spacing, 1)
+
+
+def no_field() -> NDArray[np.void]:
+    """The row lattice that kernels take for "no field"."""
+    return np.zeros((), dtype=ROW_LATTICE)
+
+
+def random_key(key: SampleKey, stage: int) -> NDArray[np.void]:
+    """Key of the per-voxel random numbers of one stage (``Stage`` in ``cuda_kernels/philox.h``) of one sample."""
+    return np.array((key.seed & 0xFFFFFFFF, key.seed >> 32, key.index, stage), dtype=RANDOM_KEY)
+
+
+def lattice(address: int, shape: NDArray[Any], origin: float, spacing: float) -> NDArray[np.void]:
+    return np.array((address, tuple(shape), origin, spacing, 0), dtype=LATTICE)
+
+
+def row_lattice(address: int, shape: NDArray[Any], spacing: int, margin: int) -> NDArray[np.void]:
+    return np.array((address, tuple(shape), spacing, margin, 0), dtype=ROW_LATTICE)

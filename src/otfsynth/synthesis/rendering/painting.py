@@ -1,0 +1,92 @@
+"""Painting: label tables, smooth fields and mask of one sample, handed to the one pass over its voxels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from otfsynth.kernels.operators import OPERATORS
+from otfsynth.synthesis.parameters import SynthesisParameters
+from otfsynth.synthesis.rendering import stages, tissue
+from otfsynth.synthesis.rendering.buffers import Buffers
+from otfsynth.synthesis.rendering.launching import Launcher, no_field, random_key
+from otfsynth.synthesis.rendering.lesions import lesions
+from otfsynth.synthesis.rendering.shell import shell
+from otfsynth.synthesis.rendering.tables import LabelTables
+from otfsynth.synthesis.sampling import LabelMapLike
+
+
+def paint(
+    launch: Launcher,
+    parameters: SynthesisParameters,
+    label_map: LabelMapLike,
+    tables: LabelTables,
+    source: NDArray[np.void],
+    buffers: Buffers,
+) -> None:
+    """Fill image, target and, where voxels are cut away, mask."""
+    flip, keep = parameters.deformation.flip, launch.workspace.keep
+    launch(
+        "Paint",
+        labels=label_map.indices.data_ptr(),
+        brain_distance=label_map.brain_distance.data_ptr(),
+        means=keep(tissue.mean_tables(parameters, tables)),
+        stds=keep(tables.by_class(np.array(parameters.mixture.stds), flip)),
+        targets=keep(tables.targets(flip)),
+        image=buffers.image,
+        target=buffers.target,
+        mask=buffers.mask,
+        statistics=buffers.row_statistics,
+        source=source,
+        bias=_bias(launch, parameters),
+        key=random_key(parameters.key, stages.MIXTURE),
+        map_shape=tuple(label_map.indices.shape),
+        size_=parameters.size,
+        clip_max=parameters.clip_max,
+        **_mask(launch, parameters),
+        **tissue.sub_voxels(parameters),
+        **tissue.subclasses(launch, parameters),
+        **tissue.texture(launch, parameters),
+        **tissue.heterogeneity(launch, parameters, tables),
+        **_signal_loss(parameters),
+        **lesions(launch, parameters, tables),
+        **shell(launch, parameters),
+    )
+
+
+def _bias(launch: Launcher, parameters: SynthesisParameters) -> NDArray[np.void]:
+    bias = parameters.bias_field
+    if bias is None:
+        return no_field()
+    return launch.noise_rows("bias", parameters.size, parameters.key, stages.BIAS, bias.std, bias.spacing_voxels)
+
+
+def _mask(launch: Launcher, parameters: SynthesisParameters) -> dict[str, Any]:
+    """Fields of the mask: field of view and brain; a background that is exactly zero is masked as well."""
+    fields: dict[str, Any] = {"mask_background": parameters.background == "zero"}
+    view = parameters.field_of_view
+    if view is not None:
+        fields |= {"view_first": view.first_voxel, "view_end": view.end_voxel}
+    strip = parameters.skull_strip
+    if strip is None:
+        return fields
+    edge = launch.noise_rows(
+        "edge", parameters.size, parameters.key, stages.STRIP_EDGE, strip.edge_roughness_mm, strip.edge_spacing_voxels
+    )
+    return {**fields, "strip": True, "edge": edge, "edge_offset": strip.edge_offset_mm}
+
+
+def _signal_loss(parameters: SynthesisParameters) -> dict[str, Any]:
+    """Gaussian blobs, in voxels of the label map."""
+    loss = parameters.signal_loss
+    if loss is None:
+        return {}
+    struct = np.zeros((), OPERATORS["Paint"]["signal_loss"])
+    count = len(loss.depths)
+    struct["centres"].reshape(3, -1)[:, :count] = np.transpose(loss.centres_voxels)
+    struct["falls"][:count] = np.log2(np.e) / (2.0 * np.square(loss.radii_voxels))
+    struct["depths"][:count] = loss.depths
+    struct["count"] = count
+    return {"signal_loss": struct}

@@ -1,0 +1,28 @@
+"""The painting pass's struct for the head around brain-only maps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from otfsynth.kernels.operators import OPERATORS
+from otfsynth.synthesis.parameters import SynthesisParameters
+from otfsynth.synthesis.rendering import stages
+from otfsynth.synthesis.rendering.launching import Launcher
+from otfsynth.synthesis.shell import SHELL_SPACING_VOXELS
+
+
+def shell(launch: Launcher, parameters: SynthesisParameters) -> dict[str, Any]:
+    """Layers by distance from the brain; no field where there are none."""
+    drawn = parameters.shell
+    if drawn is None:
+        return {}
+    struct = np.zeros((), OPERATORS["Paint"]["shell"])
+    struct["thickness"] = launch.noise_rows(
+        "shell", parameters.size, parameters.key, stages.SHELL, drawn.unevenness, SHELL_SPACING_VOXELS
+    )
+    struct["ends"], struct["means"], struct["stds"], struct["on"] = drawn.ends_mm, drawn.means, drawn.stds, 1
+    struct["spacing"] = parameters.spacing_mm
+    struct["outside_mean"], struct["outside_std"] = parameters.mixture.means[0], parameters.mixture.stds[0]
+    return {"shell": struct}

@@ -1,0 +1,7 @@
+"""Numbers of the Philox stages, those of ``Stage`` in ``cuda_kernels/philox.h``: append, never reorder."""
+
+VELOCITY, BIAS, MIXTURE, STRIP_EDGE, ACQUISITION = 1, 2, 3, 4, 5
+SUBCLASSES, TEXTURE, HETEROGENEITY = 6, 7, 8
+COILS, NOISE_FIELD = 9, 10
+LESIONS = 11
+SHELL = 12

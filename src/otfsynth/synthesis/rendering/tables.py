@@ -1,0 +1,32 @@
+"""Values by label index, as the painting kernel reads them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from otfsynth.labels import LabelScheme
+
+
+class LabelTables:
+    """Class and target by label index; a flip swaps the sides here and costs nothing."""
+
+    def __init__(self, scheme: LabelScheme) -> None:
+        self._swapped = np.asarray(scheme.swap_indices, dtype=np.intp)
+        self._unchanged = np.arange(len(scheme.target_table))
+        self._classes = np.asarray(scheme.class_table, dtype=np.intp)
+        self._targets = np.asarray(scheme.target_table, dtype=np.uint8)
+
+    def by_class(self, values: NDArray[np.float64], flip: bool) -> NDArray[np.float32]:
+        """One value per class, as one per label index: float32 (256,)."""
+        table = np.zeros(256, np.float32)
+        order = self._swapped if flip else self._unchanged
+        table[: len(order)] = values[self._classes[order]]
+        return table
+
+    def targets(self, flip: bool) -> NDArray[np.uint8]:
+        """Target value by label index: uint8 (256,)."""
+        table = np.zeros(256, np.uint8)
+        order = self._swapped if flip else self._unchanged
+        table[: len(order)] = self._targets[order]
+        return table
