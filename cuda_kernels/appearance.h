@@ -117,7 +117,7 @@ struct Paint {
             if (shell.thickness.coefficients) spline_row(team, shell.thickness, 0, row, column, field);
             team.sync();
             const float* change = shell.thickness.coefficients ? field : nullptr;
-            paint_shell(team, shell, brain_distance, map_shape, sx, sy, sz, found, change, n, mean, std);
+            paint_shell(team, shell, brain_distance, map_shape, sx, sy, sz, offsets, found, change, n, mean, std);
             team.sync();
         }
         if (lesions.count > 0) add_lesions(team, row, sx, sy, sz, found, column, field, scratch.take(padded_row()), mean, std);

@@ -30,7 +30,7 @@ class SignalLossConfig:
 class RingingConfig:
     """Gibbs ringing: k-space is acquired in its middle and zero elsewhere, on axes that are not slices."""
 
-    probability: float = 0.1
+    probability: float = 0.07
     kept_share: list[float] = field(default_factory=lambda: [0.5, 0.9])
     """Share of the k-space lines of an axis, drawn from U(low, high); each axis is cut with probability 1/2."""
 
@@ -43,7 +43,7 @@ class RingingConfig:
 class MotionConfig:
     """The head moves between lines of k-space; the middle ones are taken where the labels lie."""
 
-    probability: float = 0.04
+    probability: float = 0.03
     most_moves: int = 3
     """Moves before the middle of the acquisition, 1 to ``most_moves``, equally likely; as many follow it."""
     shift_std_mm: float = 1.5
@@ -59,7 +59,7 @@ class MotionConfig:
 class GhostingConfig:
     """Every n-th line of k-space is weaker, as from pulsation: n weak copies of the head along one axis."""
 
-    probability: float = 0.04
+    probability: float = 0.03
     period: list[int] = field(default_factory=lambda: [2, 6])
     """n, equally likely from low to high."""
     strength: list[float] = field(default_factory=lambda: [0.1, 0.5])

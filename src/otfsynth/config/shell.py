@@ -14,7 +14,7 @@ class ShellConfig:
     Left out where the background is exactly zero and for maps with labels around the brain. Targets stay background.
     """
 
-    probability: float = 0.5
+    probability: float = 0.4
     csf_mm: list[float] = field(default_factory=lambda: [0.5, 4.0])
     skull_mm: list[float] = field(default_factory=lambda: [2.0, 6.0])
     scalp_mm: list[float] = field(default_factory=lambda: [2.0, 5.0])

@@ -11,7 +11,7 @@ from otfsynth.config import checks
 class PartialVolumeConfig:
     """Voxels on a border mix the intensities of the tissues they hold; targets stay those of the voxel's middle."""
 
-    probability: float = 0.3
+    probability: float = 0.25
     width_voxels: list[float] = field(default_factory=lambda: [0.8, 1.6])
     """Edge of the cube whose labels share a voxel's intensity, drawn from U(low, high); above 1, neighbours overlap."""
 
@@ -47,7 +47,7 @@ class SubclassesConfig:
 class TextureConfig:
     """Part of every class's variance is smooth in space instead of white; the whole variance stays the same."""
 
-    probability: float = 0.4
+    probability: float = 0.3
     smooth_share_max: float = 0.8
     """Smooth part of the variance, drawn from U(0, smooth_share_max)."""
     control_spacing_mm: list[float] = field(default_factory=lambda: [3.0, 16.0])
@@ -63,7 +63,7 @@ class TextureConfig:
 class HeterogeneityConfig:
     """Slow variation of each tissue's mean, as of myelin in white matter and of iron in deep grey matter."""
 
-    probability: float = 0.4
+    probability: float = 0.3
     strength_max: float = 0.08
     """Standard deviation as a share of the class's mean; each class draws its own from U(0, strength_max)."""
     control_spacing_mm: list[float] = field(default_factory=lambda: [16.0, 48.0])
