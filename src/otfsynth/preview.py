@@ -3,6 +3,8 @@
 Samples are drawn as in training, from all label maps; where no patch size is given they show whole heads, the brain in
 the middle. The records of the samples are written beside the picture;
 ``parameters=sheet.json`` renders the same bytes again.
+
+``python -m otfsynth.preview synthesis=clean sweep=gamma.std`` draws one sample at several values of one setting instead.
 """
 
 from __future__ import annotations
@@ -10,13 +12,16 @@ from __future__ import annotations
 import dataclasses
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from otfsynth.config.checks import ConfigurationError
 from otfsynth.config.command import Job, run_command
 from otfsynth.config.preview import PreviewConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from otfsynth.data.bank import LabelBank
     from otfsynth.synthesis import SynthesisParameters, Synthesizer
     from otfsynth.volumes.figures import Panel
 
@@ -44,6 +49,9 @@ def preview(config: PreviewConfig, job: Job) -> None:
     config = dataclasses.replace(config, synthesis=resolve_priors(config.synthesis, scheme.name))
     bank = LabelBank.from_config(config.data, scheme, show_progress=config.trainer.progress)
     size = config.data.patch_size or whole_head_size(config.data.spacing_mm)
+    if config.sweep is not None:
+        _draw_strip(config, config.sweep, bank, size, job.folder / Path(config.output).expanduser())
+        return
     synthesizer = Synthesizer(config.synthesis, bank, size, config.seed, config.hardware.threads)
     records = _draw_records(config, synthesizer)
     panels = _panels(synthesizer, records)
@@ -58,14 +66,24 @@ def preview(config: PreviewConfig, job: Job) -> None:
 
 def caption(record: SynthesisParameters) -> str:
     """Two lines: which sample of which label map, and how it looks; how it was bent and acquired."""
-    source = f"{record.key.index}  {record.label_map.removesuffix('.gz').removesuffix('.nii')}"
+    return f"{_source(record)}   {', '.join(_look(record))}\n{'   '.join(_measures(record))}"
+
+
+def _source(record: SynthesisParameters) -> str:
+    return f"{record.key.index}  {record.label_map.removesuffix('.gz').removesuffix('.nii')}"
+
+
+def _look(record: SynthesisParameters) -> list[str]:
     strip = record.skull_strip
-    look = [
+    return [
         _contrast(record),
         f"{record.background} background",
         "whole head" if strip is None else f"stripped {round(strip.edge_offset_mm, 1) + 0.0:+.1f} mm",
     ]
-    return f"{source}   {', '.join(look)}\n{'   '.join(_measures(record))}"
+
+
+def _facts(record: SynthesisParameters) -> list[str]:
+    return [*_look(record), *_measures(record)]
 
 
 def _contrast(record: SynthesisParameters) -> str:
@@ -133,6 +151,60 @@ def _draw_records(config: PreviewConfig, synthesizer: Synthesizer) -> list[Synth
     from otfsynth.data.whole_heads import draw_record
 
     return [draw_record(synthesizer, config.index + position, config.data.patch_size) for position in range(config.n)]
+
+
+def _draw_strip(config: PreviewConfig, setting: str, bank: LabelBank, size: Sequence[int], path: Path) -> None:
+    """One sample at several values of a setting: the same streams of numbers and the same noise."""
+    from otfsynth.config.sweeps import sweep
+    from otfsynth.data.whole_heads import draw_record
+    from otfsynth.synthesis import Synthesizer
+    from otfsynth.volumes.strips import draw_strip
+
+    values, records, panels = [], [], []
+    for value, synthesis in sweep(config.synthesis, setting, config.sweep_values):
+        synthesizer = Synthesizer(synthesis, bank, size, config.seed, config.hardware.threads)
+        record = draw_record(synthesizer, config.index, config.data.patch_size)
+        values.append(value)
+        records.append(record)
+        panels += _panels(synthesizer, [record])
+    drawn = drawn_numbers(records)
+    panels = [
+        dataclasses.replace(panel, title=f"{_spelled(value, setting)}\n{number}")
+        for panel, value, number in zip(panels, values, drawn, strict=True)
+    ]
+    facts = [set(_facts(record)) for record in records]
+    common = [fact for fact in _facts(records[0]) if all(fact in others for others in facts)]
+    footer = f"{_source(records[0])}   seed {records[0].key.seed}\n{',   '.join(common)}"
+    draw_strip(panels, path, config.sweep_planes, config.sweep_width, setting, footer)
+    write_records(records, path.with_suffix(".json"))
+    logger.info("%-16s %s", "strip", path)
+    logger.info("%-16s %s", "its parameters", path.with_suffix(".json"))
+
+
+def drawn_numbers(records: list[SynthesisParameters]) -> list[str]:
+    """For each record the one number in which they differ, e.g. ``gamma 1.31``; empty where there are several."""
+    flat = [_flat(dataclasses.asdict(record)) for record in records]
+    names = set(flat[0]).intersection(*flat[1:])
+    differing = [name for name in names if len({numbers[name] for numbers in flat}) > 1]
+    if len(differing) != 1:
+        return [""] * len(records)
+    word = differing[0].split(".")[-1].replace("_", " ")
+    return [f"{word} {numbers[differing[0]]:.3g}" for numbers in flat]
+
+
+def _flat(values: Any, prefix: str = "") -> dict[str, float]:
+    """Numbers of nested dictionaries and tuples under dotted names."""
+    if isinstance(values, dict | tuple):
+        items = values.items() if isinstance(values, dict) else enumerate(values)
+        return {name: number for key, value in items for name, number in _flat(value, f"{prefix}.{key}").items()}
+    return {prefix: float(values)} if isinstance(values, int | float) else {}
+
+
+def _spelled(value: Any, setting: str) -> str:
+    from otfsynth.config.sweeps import unit
+
+    numbers = value if isinstance(value, list) else [value]
+    return f"{' to '.join(f'{number:g}' for number in numbers)} {unit(setting)}".strip()
 
 
 def _panels(synthesizer: Synthesizer, records: list[SynthesisParameters]) -> list[Panel]:

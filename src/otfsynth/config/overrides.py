@@ -29,7 +29,7 @@ def check_names(overrides: Iterable[Override], schema: type[object], groups: Seq
         key = override.key_or_group
         if override.is_hydra_override() or "/" in key:
             continue
-        if key in ADDED_GROUPS:
+        if key in ADDED_GROUPS and key not in _fields(schema):  # preview has a setting sweep
             if not override.is_add():
                 raise ConfigurationError(f"{key} is added, not replaced; write +{key}={override.value()}")
         elif key in groups:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from otfsynth.config import checks
 from otfsynth.config.root import TrainConfig
+from otfsynth.config.sweeps import check_sweep, register_sweeps
 
 MOST_SAMPLES = 400
+MOST_VALUES = 12
+PLANES = ("sagittal", "coronal", "axial")
+
+register_sweeps()  # before Hydra reads sweep=NAME
 
 
 @dataclass
@@ -30,6 +36,14 @@ class PreviewConfig(TrainConfig):
     """Samples beside each other."""
     parameters: str | None = None
     """Records of an earlier preview: draws those samples again, from the same label maps, instead of ``n`` new ones."""
+    sweep: str | None = None
+    """A setting of the generative model, e.g. ``gamma.std``: draws sample ``index`` at several values of it, in a strip."""
+    sweep_values: list[Any] | None = None
+    """Its values, numbers or ranges; by default over its span, by the rule of :mod:`otfsynth.config.sweeps`."""
+    sweep_planes: list[str] = field(default_factory=lambda: ["axial", "coronal"])
+    """Rows of the strip: ``axial``, ``coronal``, ``sagittal``."""
+    sweep_width: int = 240
+    """Pixels of a column of the strip."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -40,3 +54,19 @@ class PreviewConfig(TrainConfig):
             raise checks.ConfigurationError(f"output={self.output} must be the name of a .png file")
         if self.parameters is not None and not Path(self.parameters).expanduser().is_file():
             raise checks.ConfigurationError(f"parameters={self.parameters} is no file; give the .json of a preview")
+        self._check_strip()
+
+    def _check_strip(self) -> None:
+        for plane in self.sweep_planes:
+            checks.check_choice("sweep_planes", plane, PLANES)
+        if not self.sweep_planes:
+            raise checks.ConfigurationError(f"sweep_planes=[] leaves nothing to draw; choose some of: {', '.join(PLANES)}")
+        checks.check_between("sweep_width", self.sweep_width, 60, 1000)
+        if self.sweep is not None:
+            check_sweep(self.sweep)
+            if self.parameters is not None:
+                raise checks.ConfigurationError("parameters and sweep exclude each other; leave one out")
+        if self.sweep_values is not None:
+            if self.sweep is None:
+                raise checks.ConfigurationError("sweep_values need a setting to give them to; add sweep=NAME")
+            checks.check_between("the number of sweep_values", len(self.sweep_values), 1, MOST_VALUES)

@@ -171,16 +171,16 @@ def _draw_panel(panel: Panel, layout: _Layout, axes: Any, canvas: np.ndarray, le
     top += PANEL_GAP
     for number, line in enumerate(panel.title.splitlines()):
         colour = "#f2f2f2" if number == 0 else "#a8a8a8"
-        axes.text(left, top + number * LINE, line, color=colour, fontsize=_points(FONT), va="top")
+        axes.text(left, top + number * LINE, line, color=colour, fontsize=points(FONT), va="top")
     top += layout.lines * LINE + GAP
     for axis, index in enumerate(central_slices(panel)):
         across, up = (layout.scale * panel.aspect_mm[other] for other in range(3) if other != axis)
         picture = grey_levels(plane(panel.image, axis, index), window)
-        picture = _resized(picture, across, up)
+        picture = resized(picture, across, up)
         x = left + (layout.cells[axis][0] - picture.shape[1]) // 2
         for y in (top, top + layout.row_height)[: layout.picture_rows]:
             canvas[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
-            _mark(axes, EDGES[axis], x, y, picture.shape)
+            mark_edges(axes, EDGES[axis], x, y, picture.shape)
         if layout.contours != "none":
             place = (x, y, across, up)
             _contours(axes, plane(panel.reference, axis, index), place, ":" if panel.prediction is not None else "-")
@@ -189,7 +189,7 @@ def _draw_panel(panel: Panel, layout: _Layout, axes: Any, canvas: np.ndarray, le
         left += layout.cells[axis][0] + GAP
 
 
-def _resized(picture: np.ndarray, across: float, up: float) -> np.ndarray:
+def resized(picture: np.ndarray, across: float, up: float) -> np.ndarray:
     """The picture at ``across`` by ``up`` pixels a voxel, interpolated linearly."""
     rows, columns = (max(1, round(length * factor)) for length, factor in zip(picture.shape, (up, across), strict=True))
     places = np.meshgrid((np.arange(rows) + 0.5) / up - 0.5, (np.arange(columns) + 0.5) / across - 0.5, indexing="ij")
@@ -197,11 +197,11 @@ def _resized(picture: np.ndarray, across: float, up: float) -> np.ndarray:
     return np.asarray(np.rint(resized).astype(np.uint8))
 
 
-def _mark(axes: Any, edges: tuple[str, str], x: int, y: int, shape: tuple[int, ...]) -> None:
+def mark_edges(axes: Any, edges: tuple[str, str], x: int, y: int, shape: tuple[int, ...]) -> None:
     from matplotlib.patheffects import withStroke
 
     rim = [withStroke(linewidth=2, foreground="black")]  # legible on bright skin, too
-    style = {"color": "#a9bcc8", "fontsize": _points(10), "va": "bottom", "path_effects": rim}
+    style = {"color": "#a9bcc8", "fontsize": points(10), "va": "bottom", "path_effects": rim}
     axes.text(x + 3, y + shape[0] - 2, edges[0], ha="left", **style)
     axes.text(x + shape[1] - 4, y + shape[0] - 2, edges[1], ha="right", **style)
 
@@ -229,7 +229,7 @@ def _from_outside(labels: np.ndarray) -> list[int]:
 
 
 def _legend(axes: Any, panels: Sequence[Panel], target_names: Sequence[str], y: float, width: int, footer: str) -> None:
-    text = {"fontsize": _points(FONT), "va": "center"}
+    text = {"fontsize": points(FONT), "va": "center"}
     x = float(PANEL_GAP)
     entries = [(colour_of(value), "-", name) for value, name in enumerate(target_names) if value]
     if target_names and any(panel.prediction is not None for panel in panels):
@@ -247,5 +247,5 @@ def colour_of(value: int) -> str:
     return COLOURS[(value - 1) % len(COLOURS)]
 
 
-def _points(pixels: float) -> float:
+def points(pixels: float) -> float:
     return pixels * 72 / DPI

@@ -1,0 +1,121 @@
+"""A strip of pictures: volumes beside each other that differ in one thing, a column a volume and a row a plane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+
+from otfsynth.volumes.figures import (
+    DPI,
+    EDGES,
+    FONT,
+    GAP,
+    LINE,
+    PAGE,
+    PAGE_GREY,
+    PANEL_GAP,
+    Panel,
+    central_slices,
+    grey_levels,
+    intensity_window,
+    mark_edges,
+    plane,
+    points,
+    resized,
+)
+from otfsynth.volumes.writing import write_bytes_atomically
+
+PLANE_AXES = {"sagittal": 0, "coronal": 1, "axial": 2}
+TELLING = 2.0
+"""A slice that differs so many times more between the columns than the middle one is shown in its place."""
+LABELLED_SHARE = 0.5
+"""... if it holds this share of the middle one's labelled voxels."""
+
+
+def draw_strip(
+    panels: Sequence[Panel], path: Path, planes: Sequence[str], width: int, heading: str = "", footer: str = ""
+) -> Path:
+    """Write a PNG with a column for each panel, its title above; the same slices in all, each with its own window.
+
+    Args:
+        panels: volumes of one shape and voxel size.
+        path: the folder is made where it is missing.
+        planes: rows, keys of :data:`PLANE_AXES`.
+        width: pixels of a column.
+        heading: a line above everything.
+        footer: lines below everything.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # late: matplotlib takes a while to import
+    from matplotlib.figure import Figure
+
+    scale = _scale(panels[0], planes, width)
+    slices = telling_slices(panels)
+    columns = [_column(panel, slices, planes, scale) for panel in panels]
+    heights = [max(column[row].shape[0] for column in columns) for row in range(len(planes))]
+    lines = max(panel.title.count("\n") + 1 for panel in panels)
+    top = PANEL_GAP // 2 + LINE * (lines + bool(heading)) + GAP
+    below = LINE * (footer.count("\n") + 1) + PANEL_GAP // 2
+    total = (2 * GAP + len(panels) * (width + GAP), top + sum(heights) + GAP * len(heights) + below)
+    figure = Figure(figsize=(total[0] / DPI, total[1] / DPI), dpi=DPI, facecolor=PAGE)
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0), xlim=(-0.5, total[0] - 0.5), ylim=(total[1] - 0.5, -0.5))
+    axes.set_axis_off()
+    canvas = np.full((total[1], total[0]), PAGE_GREY, np.uint8)
+    bright, dim = {"color": "#f2f2f2", "fontsize": points(FONT)}, {"color": "#a8a8a8", "fontsize": points(FONT)}
+    if heading:
+        axes.text(2 * GAP, PANEL_GAP // 2, heading, va="top", **bright)
+    for number, (panel, pictures) in enumerate(zip(panels, columns, strict=True)):
+        left = 2 * GAP + number * (width + GAP)
+        for line, text in enumerate(panel.title.splitlines()):
+            place = (left + width / 2, PANEL_GAP // 2 + LINE * (line + bool(heading)))
+            axes.text(*place, text, ha="center", va="top", **(dim if line else bright))
+        y = top
+        for name, picture, height in zip(planes, pictures, heights, strict=True):
+            x = left + (width - picture.shape[1]) // 2
+            canvas[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
+            if number == 0:
+                mark_edges(axes, EDGES[PLANE_AXES[name]], x, y, picture.shape)
+            y += height + GAP
+    for line, text in enumerate(footer.splitlines()):
+        axes.text(2 * GAP, total[1] - below + LINE * line, text, va="top", **dim)
+    axes.imshow(np.dstack([canvas] * 3), interpolation="none", aspect="auto")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture_file = BytesIO()
+    figure.savefig(picture_file, dpi=DPI, format="png", facecolor=PAGE, pil_kwargs={"compress_level": 6})
+    write_bytes_atomically(path, picture_file.getvalue())
+    return path
+
+
+def telling_slices(panels: Sequence[Panel]) -> tuple[int, int, int]:
+    """Slice per axis: the middle of what is labelled, or the one where the panels differ most if it tells far more."""
+    middle = central_slices(panels[0])
+    images = np.stack([panel.image for panel in panels])
+    spread = images.max(axis=0) - images.min(axis=0)
+    labelled = panels[0].reference > 0
+    chosen = []
+    for axis in range(3):
+        others = tuple(other for other in range(3) if other != axis)
+        differences, areas = spread.mean(axis=others), labelled.sum(axis=others)
+        differences = np.where(areas >= LABELLED_SHARE * areas[middle[axis]], differences, 0.0)
+        best = int(differences.argmax())
+        chosen.append(best if differences[best] > TELLING * differences[middle[axis]] else middle[axis])
+    return chosen[0], chosen[1], chosen[2]
+
+
+def _scale(panel: Panel, planes: Sequence[str], width: int) -> float:
+    """Pixels a millimetre at which the widest picture fills a column."""
+    across = [panel.extent_mm[1 if PLANE_AXES[name] == 0 else 0] for name in planes]
+    return float(width / max(across))
+
+
+def _column(panel: Panel, slices: tuple[int, int, int], planes: Sequence[str], scale: float) -> list[np.ndarray]:
+    window = intensity_window(panel.image)
+    pictures = []
+    for name in planes:
+        axis = PLANE_AXES[name]
+        across, up = (scale * panel.aspect_mm[other] for other in range(3) if other != axis)
+        pictures.append(resized(grey_levels(plane(panel.image, axis, slices[axis]), window), across, up))
+    return pictures
