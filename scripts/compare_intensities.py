@@ -41,23 +41,24 @@ COLUMNS = ("image", "kind", "group", *STATISTICS)
 
 
 def main() -> int:
-    """Measure, write and print; 1 where an image could not be measured."""
+    """Measure, write and print; 1 where a scan could not be measured. A sample that shows nothing is only named."""
     arguments = parse_arguments()
-    problems: list[str] = []
+    bad_scans: list[str] = []
+    bad_samples: list[str] = []
     try:
         cases = real_cases(arguments)
-        rows = list(measured(real_images(cases, arguments.spacing_mm), problems))
+        rows = list(measured(real_images(cases, arguments.spacing_mm), bad_scans))
         if not rows:
-            raise InputError("not a single real scan can be measured:\n" + "\n".join(problems))
-        rows += measured(samples(arguments), problems)
+            raise InputError("not a single real scan can be measured:\n" + "\n".join(bad_scans))
+        rows += measured(samples(arguments), bad_samples)
         images = pd.DataFrame(rows, columns=list(COLUMNS))
         intensity_report.write(images, arguments.output, title(arguments))
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
-    for problem in problems:
+    for problem in (*bad_scans, *bad_samples):
         print(f"left out: {problem}", file=sys.stderr)
-    return 1 if problems else 0
+    return 1 if bad_scans else 0
 
 
 def parse_arguments() -> argparse.Namespace:

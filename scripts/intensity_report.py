@@ -11,7 +11,7 @@ import pandas as pd
 from benchmark_report import print_table
 from otfsynth.evaluation import figures
 from otfsynth.evaluation.image_quality_study import REAL, SYNTHETIC
-from otfsynth.evaluation.intensity_statistics import CONTRAST_PAIR, STATISTICS
+from otfsynth.evaluation.intensity_statistics import CONTRAST_PAIR, STATISTICS, possible_contrasts
 from otfsynth.evaluation.point_cloud import NEIGHBOURS, PointCloud
 from otfsynth.evaluation.report_metrics import ordered_contrasts
 from otfsynth.volumes import write_bytes_atomically
@@ -50,33 +50,47 @@ def write(images: pd.DataFrame, folder: Path, title: str) -> None:
     print(f"\nwritten to {folder}")
 
 
+def clouds(images: pd.DataFrame) -> dict[str, PointCloud]:
+    """Contrast pairs of all samples (``inside``), and of each engine that drew enough of them (``inside_ENGINE``)."""
+    synthetic = images[images["kind"] == SYNTHETIC]
+    parts = {"inside": synthetic} | {
+        f"inside_{name}": synthetic[synthetic["group"] == name] for name in engines(images)
+    }
+    points = {column: part[list(CONTRAST_PAIR)].to_numpy() for column, part in parts.items()}
+    return {column: PointCloud.from_points(own) for column, own in points.items() if len(own) > NEIGHBOURS}
+
+
 def with_place_in_cloud(images: pd.DataFrame) -> pd.DataFrame:
-    """Columns ``inside`` and ``rarity`` of real scans, by all samples, and ``inside_ENGINE`` by those of one engine."""
-    real, synthetic = (images["kind"] == kind for kind in (REAL, SYNTHETIC))
+    """With the columns of :func:`clouds`, 1 or 0 for real scans, and their ``rarity`` among all samples."""
+    real = images["kind"] == REAL
     points = images.loc[real, list(CONTRAST_PAIR)].to_numpy()
-    cloud = PointCloud.from_points(images.loc[synthetic, list(CONTRAST_PAIR)].to_numpy())
-    placed = images.copy()
-    placed.loc[real, "inside"] = cloud.contains(points).astype(float)
-    placed.loc[real, "rarity"] = cloud.rarity(points)
-    for engine in engines(images):
-        own = images.loc[synthetic & (images["group"] == engine), list(CONTRAST_PAIR)].to_numpy()
-        if len(own) > NEIGHBOURS:
-            placed.loc[real, f"inside_{engine}"] = PointCloud.from_points(own).contains(points).astype(float)
+    placed, found = images.copy(), clouds(images)
+    for column, cloud in found.items():
+        placed.loc[real, column] = cloud.contains(points).astype(float)
+    placed.loc[real, "rarity"] = found["inside"].rarity(points)
     return placed
 
 
 def contrast_table(images: pd.DataFrame) -> pd.DataFrame:
-    """A row a contrast: scans, shares inside the cloud of all samples and of each engine, mean pair, worst rarity."""
+    """A row a contrast: scans, shares inside the cloud of all samples and of each engine, worst rarity, mean pair.
+
+    The last row holds the share of all pairs that a brain can have at all: what scans of any contrast would reach.
+    """
     real = images[images["kind"] == REAL]
-    rows = []
+    found = clouds(images)
+    rows: list[dict[str, object]] = []
     for contrast in [*ordered_contrasts(real["group"]), "all"]:
         own = real if contrast == "all" else real[real["group"] == contrast]
         row: dict[str, object] = {"contrast": contrast, "scans": len(own)}
-        row |= {column: own[column].mean() for column in images.columns if column.startswith("inside")}
+        row |= {column: own[column].mean() for column in found}
         row["worst_rarity"] = own["rarity"].max()
         if contrast != "all":
             row |= {column: own[column].mean() for column in CONTRAST_PAIR}
         rows.append(row)
+    possible = possible_contrasts()
+    rows.append(
+        {"contrast": "(any pair)", "scans": 0} | {c: cloud.contains(possible).mean() for c, cloud in found.items()}
+    )
     return pd.DataFrame(rows)
 
 

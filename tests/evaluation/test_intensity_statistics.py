@@ -17,6 +17,7 @@ from otfsynth.evaluation.intensity_statistics import (
     gradients,
     measure_intensities,
     noise,
+    possible_contrasts,
     tissue_contrasts,
     tissue_moments,
 )
@@ -93,6 +94,16 @@ def test_moments_of_a_mixture_and_contrasts_by_hand() -> None:
     assert brain.centre == pytest.approx(0.35 * 2 - 0.15 * 2)
     assert brain.spread == pytest.approx(math.sqrt(1 + 0.5 * 4 - 0.4**2))
     assert tissue_contrasts(tissues) == pytest.approx((2 / brain.spread, -2 / brain.spread))
+
+
+def test_possible_contrasts_fill_the_ellipse_of_noiseless_brains() -> None:
+    pairs = possible_contrasts(0.02)
+    determinant = 0.35 * 0.65 * 0.15 * 0.85 - (0.35 * 0.15) ** 2
+    assert len(pairs) * 0.02**2 == pytest.approx(math.pi / math.sqrt(determinant), rel=1e-3)
+    random = np.random.default_rng(0)
+    for _ in range(50):
+        white, fluid = tissue_contrasts({name: Moments(random.normal(), 0) for name in ("GM", "WM", "CSF")})
+        assert np.linalg.norm(pairs - (white, fluid), axis=1).min() < 0.05
 
 
 @pytest.mark.parametrize("spacing_mm", [1.0, 2.0])

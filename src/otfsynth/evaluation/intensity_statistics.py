@@ -103,6 +103,25 @@ def tissue_contrasts(tissues: Mapping[str, Moments]) -> tuple[float, float]:
     return (tissues["WM"].centre - grey) / spread, (tissues["CSF"].centre - grey) / spread
 
 
+def possible_contrasts(step: float = 0.05) -> np.ndarray:
+    """All pairs that :func:`tissue_contrasts` can give, on a grid; what a test of being inside would pass by chance.
+
+    They fill an ellipse, since the tissues' centres have at most the variance of the brain.
+
+    Args:
+        step: of the grid.
+
+    Returns:
+        (m, 2) pairs.
+    """
+    axis = np.arange(-4, 4 + step / 2, step)
+    white, fluid = np.meshgrid(axis, axis, indexing="ij")
+    shares = (BRAIN_SHARES["WM"], BRAIN_SHARES["CSF"])
+    mean = shares[0] * white + shares[1] * fluid
+    variance = shares[0] * white**2 + shares[1] * fluid**2 - mean**2
+    return np.stack([white, fluid], axis=-1)[variance <= 1]
+
+
 def gradients(image: np.ndarray, tissues: np.ndarray, spacing_mm: float) -> tuple[float, float]:
     """Mean magnitude of the gradient per mm, by central differences: beside another tissue, and inside of one.
 
