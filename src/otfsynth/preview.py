@@ -167,6 +167,8 @@ def _draw_strip(config: PreviewConfig, setting: str, bank: LabelBank, size: Sequ
         values.append(value)
         records.append(record)
         panels += _panels(synthesizer, [record])
+    if len(panels) > 1 and all((panel.image == panels[0].image).all() for panel in panels):
+        logger.warning("sweep=%s changes nothing in sample %d; try another index", setting, config.index)
     drawn = drawn_numbers(records)
     panels = [
         dataclasses.replace(panel, title=f"{_spelled(value, setting)}\n{number}")

@@ -31,8 +31,8 @@ VALUES = 5
 FACTORS_ABOVE, FACTORS_BELOW = (2.0, 1.5, 1.25, 1.0), (0.0, 0.25, 1.0)
 """Ends of a default span as shares of the configured value; the first that the setting allows is taken."""
 NUMBERS = (float, int, list[float], list[int])
-UNSEEN = ("patch",)
-"""Stages without an effect on whole heads."""
+UNSEEN = ("patch.", "affine.translation_max_mm")
+"""Beginnings of settings without an effect on whole heads, whose brain is put in the middle."""
 SPREAD = "mixture.mean_range"
 CHOICES = (
     ("contrast.engines.mixture", "contrast.engines.priors", "contrast.engines.physics"),
@@ -48,6 +48,7 @@ NEEDS: tuple[tuple[str, dict[str, float]], ...] = (
     ("background.dark_m", {"background.dark_probability": 1.0}),
     ("background.dark_std", {"background.dark_probability": 1.0}),
     ("background.", {"skull_strip.probability": 0.0}),
+    ("subclasses.", {"subclasses.most_classes": 256}),
     ("shell.", {"background.dark_probability": 1.0, "skull_strip.probability": 0.0}),
     ("skull_strip.edge", {"skull_strip.poor_probability": 0.0}),
     ("skull_strip.poor_edge", {"skull_strip.poor_probability": 1.0}),
@@ -65,7 +66,7 @@ NEEDS: tuple[tuple[str, dict[str, float]], ...] = (
 
 def sweep_names() -> list[str]:
     """Every setting of numbers, e.g. ``bias_field.std_max``."""
-    return [name for name in _leaves(SynthesisConfig) if name.split(".")[0] not in UNSEEN]
+    return [name for name in _leaves(SynthesisConfig) if not name.startswith(UNSEEN)]
 
 
 def register_sweeps() -> None:
