@@ -106,7 +106,7 @@ class StorageConfig:
     """Magnitudes as scanners store them: clipped at the largest value there is, rounded to whole numbers."""
 
     probability: float = 0.2
-    highest: list[float] = field(default_factory=lambda: [0.7, 1.2])
+    highest: list[float] = field(default_factory=lambda: [0.9, 1.2])
     """Largest value as a share of the image's intensity range, drawn from U(low, high); below 1, tissue saturates."""
     bits: list[int] = field(default_factory=lambda: [6, 12])
     """Whole numbers from 0 to 2**bits - 1 that the values use, bits equally likely from low to high.
