@@ -1,7 +1,7 @@
 """Draw the strips of docs/gallery.md and write the page: ``python scripts/make_gallery.py [--only gamma.std ...]``.
 
-Each strip is what its command draws, with fewer greys, so that the pictures stay small. They come from the embedded label
-maps, so that everyone can draw them.
+Each strip is what its command draws, with fewer greys, so that the pictures stay small. They come from the embedded
+label maps, so that everyone can draw them.
 """
 
 from __future__ import annotations
@@ -87,7 +87,13 @@ STRIPS = (
         more=("sweep_values=[0,0.1,0.2,0.3]",),
     ),
     Strip("shell.skull_mm", "Shell", "CSF, skull and scalp around maps that hold only the brain.", 17),
-    Strip("lesions.contrast", "Lesions", "Blobs with bumpy edges in white matter, darker in T1-weighted scans.", 22),
+    Strip(
+        "lesions.contrast",
+        "Lesions",
+        "Blobs with bumpy edges in white matter, bright in FLAIR and dark in T1-weighted scans.",
+        13,
+        ("sweep_values=[20,50,80,120]",),
+    ),
     Strip(
         "skull_strip.edge_offset_mm",
         "Skull-strip",
@@ -102,8 +108,8 @@ STRIPS = (
         "signal_loss.depth",
         "Signal loss",
         "Blobs beside air and metal.",
-        21,
-        ("sweep_values=[0,0.35,0.7,1]", "sweep_planes=[sagittal]"),
+        20,
+        ("sweep_values=[0,0.35,0.7,1]",),
     ),
     Strip("resolution.anisotropic_spacing_mm", "Resolution", "Thick slices along one axis.", 17),
     Strip(
@@ -112,7 +118,18 @@ STRIPS = (
         "Slices of portable scanners, whose voxels are coarse in all directions.",
         more=("sweep_values=[2,4,6,8]",),
     ),
-    Strip("ringing.kept_share", "Ringing", "Share of the lines of k-space that is acquired.", 8),
+    Strip(
+        "ringing.kept_share",
+        "Ringing",
+        "Share of the lines of k-space that is acquired; edges echo.",
+        8,
+        (
+            "sweep_values=[0.25,0.35,0.5,0.9]",
+            "synthesis.physics.texture_spread=0",
+            "synthesis.physics.noise_std_max=0",
+            "sweep_width=220",
+        ),
+    ),
     Strip("motion.shift_std_mm", "Motion", "Moves between the lines of k-space.", 8),
     Strip("ghosting.strength", "Ghosts", "How much weaker every n-th line of k-space is.", 6),
     Strip("spikes.strength", "Spikes", "Wrong points of k-space."),
@@ -127,15 +144,18 @@ HEAD = """# Gallery
 
 One sample for each stage of the [generative model](generative_model.md), at several values of one setting. All else is
 equal in the columns of a strip: the label map, the random numbers of every stage, the noise. The ground is
-`synthesis=clean`, a T1-weighted scan with every random stage off; a strip switches its own stage on. The values are above
-the pictures, and below them what the sample drew. Contrast is stretched for each picture by itself.
+`synthesis=clean`, a T1-weighted scan with every random stage off; a strip switches its own stage on. Above the pictures
+are the values and, where it is one number, what the sample drew. Grey levels are stretched for each picture by itself.
 
-`sweep=NAME` takes any number or range of `conf/synthesis`, on any `synthesis=`, and `sweep_values=[...]` the values to show:
+`sweep=NAME` takes any number or range of `conf/synthesis`, on any `synthesis=`; `sweep_values=[...]` gives the values:
 
 - a range becomes `[value, value]`; by default from its low to its high end;
-- a maximum or a standard deviation is set to the value, and what is drawn grows in proportion; by default from 0 to twice
-  what is configured;
-- a probability is 0 and 1; those that sum to 1 with it share the rest.
+- a maximum or a standard deviation is set to the value, and what is drawn grows in proportion; by default from 0 to
+  twice what is configured;
+- a probability is set to the value, by default 0 and 1; those that sum to 1 with it share the rest.
+
+A misspelt name is answered with the valid ones. Settings named `most_...` change how many numbers a stage draws, and so
+all of its numbers. The records of the columns are written beside the picture.
 
 `scripts/make_gallery.py` draws this page again; it leaves fewer greys, so that the pictures stay small.
 """

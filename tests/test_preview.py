@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,13 @@ from otfsynth.config.checks import ConfigurationError
 from otfsynth.config.command import Job
 from otfsynth.config.compose import compose
 from otfsynth.config.preview import PreviewConfig
+from otfsynth.config.sweeps import sweep
 from otfsynth.data.bank import LabelBank
-from otfsynth.preview import caption, preview, read_records
-from otfsynth.synthesis import Synthesizer
+from otfsynth.preview import caption, drawn_numbers, preview, read_records
+from otfsynth.synthesis import SynthesisParameters, Synthesizer
 from otfsynth.synthesis.parameters import MixtureParameters
-from otfsynth.volumes.figures import Panel, central_slices, draw_panels, grey_levels, intensity_window, plane
+from otfsynth.volumes.figures import GAP, Panel, central_slices, draw_panels, grey_levels, intensity_window, plane
+from otfsynth.volumes.strips import telling_slices
 from tests.learning.fakes import toy_bank
 
 
@@ -122,3 +125,64 @@ def test_records_of_other_label_maps_and_broken_files_are_refused(toy_heads: Lab
 def test_settings_that_cannot_work_are_refused(override: str) -> None:
     with pytest.raises(ConfigurationError, match=override.split("=")[0]):
         compose([override], "preview", PreviewConfig)
+
+
+def test_a_strip_has_a_column_a_value_and_its_records_beside_it(toy_heads: LabelBank, tmp_path: Path) -> None:
+    options = ("sweep=gamma.std", "data.patch_size=[24,24,24]", "sweep_width=300", "index=3")
+    draw(tmp_path, *options, "output=five.png")
+    draw(tmp_path, *options, "output=four.png", "sweep_values=[0,0.2,0.4,0.8]", "sweep_planes=[coronal]")
+    five, four = Image.open(tmp_path / "five.png"), Image.open(tmp_path / "four.png")
+    assert five.width - four.width == 300 + GAP
+    assert five.height - four.height == 300 + GAP
+    records = read_records(tmp_path / "five.json")
+    assert {record.key.index for record in records} == {3}
+    logs = [np.log(record.gamma) for record in records if record.gamma is not None]
+    assert logs == pytest.approx([step * logs[4] / 4 for step in range(5)])
+    assert {dataclasses.replace(record, gamma=None) for record in records} == {
+        dataclasses.replace(records[0], gamma=None)
+    }
+    assert drawn_numbers(records)[0] == "gamma 1"
+
+
+@pytest.mark.parametrize(
+    ("setting", "drawn"),
+    [
+        ("bias_field.std_max", lambda record: record.bias_field.std),
+        ("noise.std_max", lambda record: record.acquisition.noise_std),
+        ("velocity_field.std_max_mm", lambda record: record.deformation.velocity_std_voxels),
+        ("texture.smooth_share_max", lambda record: record.texture.smooth_share),
+        ("noise_field.std_max", lambda record: record.noise_field.std),
+        ("skull_strip.edge_roughness_mm", lambda record: record.skull_strip.edge_roughness_mm),
+        ("subclasses.mean_std", lambda record: record.subclasses.mean_offsets[0][1]),
+        ("motion.shift_std_mm", lambda record: record.motion.shifts_voxels[0][0]),
+    ],
+)
+def test_what_is_drawn_grows_in_proportion(
+    toy_heads: LabelBank, setting: str, drawn: Callable[[SynthesisParameters], float]
+) -> None:
+    config = compose([], "preview", PreviewConfig).synthesis
+    columns = [
+        (value, drawn(Synthesizer(synthesis, toy_heads, (16, 16, 16), 0).sample_parameters(3)))
+        for value, synthesis in sweep(config, setting)
+    ]
+    assert columns[-1][1] != 0
+    assert [number for _, number in columns] == pytest.approx(
+        [value / columns[-1][0] * columns[-1][1] for value, _ in columns]
+    )
+
+
+def test_a_strip_in_which_nothing_changes_says_so(
+    toy_heads: LabelBank, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("WARNING")
+    still = ("synthesis=clean", "data.patch_size=[16,16,16]", "sweep=ringing.kept_share", "sweep_values=[0.5,0.5]")
+    draw(tmp_path, *still)
+    assert "sweep=ringing.kept_share changes nothing in sample 0" in caplog.text
+
+
+def test_a_strip_shows_the_slice_that_tells(tmp_path: Path) -> None:
+    target = np.ones((20, 20, 20), np.uint8)
+    first, second = np.zeros((2, 20, 20, 20), np.float32)
+    second[3, 3:6, 15] = 1
+    assert telling_slices([Panel(first, target), Panel(second, target)]) == (3, 3, 15)
+    assert telling_slices([Panel(first, target), Panel(first + 1, target)]) == central_slices(Panel(first, target))

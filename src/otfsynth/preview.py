@@ -4,7 +4,7 @@ Samples are drawn as in training, from all label maps; where no patch size is gi
 the middle. The records of the samples are written beside the picture;
 ``parameters=sheet.json`` renders the same bytes again.
 
-``python -m otfsynth.preview synthesis=clean sweep=gamma.std`` draws one sample at several values of one setting instead.
+``python -m otfsynth.preview synthesis=clean sweep=gamma.std`` draws one sample at several values of one setting.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def _draw_strip(config: PreviewConfig, setting: str, bank: LabelBank, size: Sequ
     ]
     facts = [set(_facts(record)) for record in records]
     common = [fact for fact in _facts(records[0]) if all(fact in others for others in facts)]
-    footer = f"{_source(records[0])}   seed {records[0].key.seed}\n{',   '.join(common)}"
+    footer = [f"{_source(records[0])}   seed {records[0].key.seed}", *common]
     draw_strip(panels, path, config.sweep_planes, config.sweep_width, setting, footer)
     write_records(records, path.with_suffix(".json"))
     logger.info("%-16s %s", "strip", path)
@@ -190,8 +190,10 @@ def drawn_numbers(records: list[SynthesisParameters]) -> list[str]:
     differing = [name for name in names if len({numbers[name] for numbers in flat}) > 1]
     if len(differing) != 1:
         return [""] * len(records)
-    word = differing[0].split(".")[-1].replace("_", " ")
-    return [f"{word} {numbers[differing[0]]:.3g}" for numbers in flat]
+    (name,) = differing
+    words = [part for part in name.split(".") if not part.isdigit()][-1].split("_")
+    unit = f" {words.pop()}" if words[-1] in ("mm", "voxels") else ""
+    return [f"{' '.join(words)} {numbers[name]:.3g}{unit}" for numbers in flat]
 
 
 def _flat(values: Any, prefix: str = "") -> dict[str, float]:

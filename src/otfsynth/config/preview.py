@@ -37,7 +37,7 @@ class PreviewConfig(TrainConfig):
     parameters: str | None = None
     """Records of an earlier preview: draws those samples again, from the same label maps, instead of ``n`` new ones."""
     sweep: str | None = None
-    """A setting of the generative model, e.g. ``gamma.std``: draws sample ``index`` at several values of it, in a strip."""
+    """A setting of the generative model, e.g. ``gamma.std``: a strip of sample ``index`` at several values of it."""
     sweep_values: list[Any] | None = None
     """Its values, numbers or ranges; by default over its span, by the rule of :mod:`otfsynth.config.sweeps`."""
     sweep_planes: list[str] = field(default_factory=lambda: ["axial", "coronal"])
@@ -60,7 +60,9 @@ class PreviewConfig(TrainConfig):
         for plane in self.sweep_planes:
             checks.check_choice("sweep_planes", plane, PLANES)
         if not self.sweep_planes:
-            raise checks.ConfigurationError(f"sweep_planes=[] leaves nothing to draw; choose some of: {', '.join(PLANES)}")
+            raise checks.ConfigurationError(
+                f"sweep_planes=[] leaves nothing to draw; choose some of: {', '.join(PLANES)}"
+            )
         checks.check_between("sweep_width", self.sweep_width, 60, 1000)
         if self.sweep is not None:
             check_sweep(self.sweep)

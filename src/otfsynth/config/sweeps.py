@@ -2,12 +2,13 @@
 
 Names are those below ``synthesis``. What a value means depends on the setting:
 
-- a probability is set to it, and those that sum to 1 with it share the rest in their proportions: 0 and 1;
-- a range becomes ``[value, value]``, so that it is what is drawn: from its low to its high end
-  (normal distributions, mean and standard deviation: ``[value, 0]``; ``mixture.mean_range``: the width about its middle,
-  since classes of one mean show nothing);
-- anything else, such as a maximum or a standard deviation, is set to it: from 0 to twice the configured value, or as far
-  as the setting allows. The sample draws the same number from [0, 1) for each, so that what it gets grows in proportion.
+- a probability is set to it, and those that sum to 1 with it share the rest in their proportions; by default 0 and 1;
+- a range becomes ``[value, value]``, so that it is what is drawn; by default from its low to its high end. In normal
+  distributions it becomes ``[value, 0]``, mean and standard deviation; for ``mixture.mean_range`` the value is the
+  width about the range's middle, since classes of one mean show nothing;
+- anything else, such as a maximum or a standard deviation, is set to it; by default from 0 to twice the configured
+  value, or as far as the setting allows. The sample draws the same number from [0, 1) in all columns, and what it gets
+  grows in proportion.
 
 The stage of the setting, and what it can't be seen without, is switched on in all columns alike.
 """
@@ -91,9 +92,7 @@ def check_sweep(name: str) -> None:
         raise ConfigurationError(f"sweep={name} is no setting of numbers{hint}; choose one of: {', '.join(names)}")
 
 
-def sweep(
-    config: SynthesisConfig, name: str, values: Sequence[Any] | None = None
-) -> list[tuple[Any, SynthesisConfig]]:
+def sweep(config: SynthesisConfig, name: str, values: Sequence[Any] | None = None) -> list[tuple[Any, SynthesisConfig]]:
     """The values of a strip, each with the configuration that has it.
 
     Args:

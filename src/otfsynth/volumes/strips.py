@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +31,9 @@ from otfsynth.volumes.figures import (
 from otfsynth.volumes.writing import write_bytes_atomically
 
 PLANE_AXES = {"sagittal": 0, "coronal": 1, "axial": 2}
+MARGIN, LETTER = PANEL_GAP // 2, 0.62 * FONT
+"""Pixels: above and below everything; a letter's width."""
+BRIGHT, DIM = "#f2f2f2", "#a8a8a8"
 TELLING = 2.0
 """A slice that differs so many times more between the columns than the middle one is shown in its place."""
 LABELLED_SHARE = 0.5
@@ -36,7 +41,12 @@ LABELLED_SHARE = 0.5
 
 
 def draw_strip(
-    panels: Sequence[Panel], path: Path, planes: Sequence[str], width: int, heading: str = "", footer: str = ""
+    panels: Sequence[Panel],
+    path: Path,
+    planes: Sequence[str],
+    width: int,
+    heading: str = "",
+    footer: Sequence[str] = (),
 ) -> Path:
     """Write a PNG with a column for each panel, its title above; the same slices in all, each with its own window.
 
@@ -46,46 +56,42 @@ def draw_strip(
         planes: rows, keys of :data:`PLANE_AXES`.
         width: pixels of a column.
         heading: a line above everything.
-        footer: lines below everything.
+        footer: facts below everything, in as many lines as they need.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # late: matplotlib takes a while to import
     from matplotlib.figure import Figure
 
-    scale = _scale(panels[0], planes, width)
-    slices = telling_slices(panels)
+    slices, scale = telling_slices(panels), _scale(panels[0], planes, width)
     columns = [_column(panel, slices, planes, scale) for panel in panels]
-    heights = [max(column[row].shape[0] for column in columns) for row in range(len(planes))]
-    lines = max(panel.title.count("\n") + 1 for panel in panels)
-    top = PANEL_GAP // 2 + LINE * (lines + bool(heading)) + GAP
-    below = LINE * (footer.count("\n") + 1) + PANEL_GAP // 2
-    total = (2 * GAP + len(panels) * (width + GAP), top + sum(heights) + GAP * len(heights) + below)
-    figure = Figure(figsize=(total[0] / DPI, total[1] / DPI), dpi=DPI, facecolor=PAGE)
+    heights = [picture.shape[0] for picture in columns[0]]
+    total_width = 2 * GAP + len(panels) * (width + GAP)
+    facts = _lines(footer, int((total_width - 4 * GAP) / LETTER))
+    heading_lines = int(bool(heading))
+    top = MARGIN + LINE * (heading_lines + max(panel.title.count("\n") + 1 for panel in panels)) + GAP
+    bottom = top + sum(heights) + GAP * len(heights)
+    total_height = bottom + LINE * len(facts) + MARGIN
+    figure = Figure(figsize=(total_width / DPI, total_height / DPI), dpi=DPI, facecolor=PAGE)
     FigureCanvasAgg(figure)
-    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0), xlim=(-0.5, total[0] - 0.5), ylim=(total[1] - 0.5, -0.5))
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0), xlim=(-0.5, total_width - 0.5), ylim=(total_height - 0.5, -0.5))
     axes.set_axis_off()
-    canvas = np.full((total[1], total[0]), PAGE_GREY, np.uint8)
-    bright, dim = {"color": "#f2f2f2", "fontsize": points(FONT)}, {"color": "#a8a8a8", "fontsize": points(FONT)}
-    if heading:
-        axes.text(2 * GAP, PANEL_GAP // 2, heading, va="top", **bright)
+    canvas = np.full((total_height, total_width), PAGE_GREY, np.uint8)
+    _write(axes, [heading], 2 * GAP, MARGIN, "left", BRIGHT)
     for number, (panel, pictures) in enumerate(zip(panels, columns, strict=True)):
         left = 2 * GAP + number * (width + GAP)
-        for line, text in enumerate(panel.title.splitlines()):
-            place = (left + width / 2, PANEL_GAP // 2 + LINE * (line + bool(heading)))
-            axes.text(*place, text, ha="center", va="top", **(dim if line else bright))
+        _write(axes, panel.title.splitlines(), left + width / 2, MARGIN + LINE * heading_lines, "center", BRIGHT)
         y = top
-        for name, picture, height in zip(planes, pictures, heights, strict=True):
+        for name, picture in zip(planes, pictures, strict=True):
             x = left + (width - picture.shape[1]) // 2
             canvas[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
             if number == 0:
                 mark_edges(axes, EDGES[PLANE_AXES[name]], x, y, picture.shape)
-            y += height + GAP
-    for line, text in enumerate(footer.splitlines()):
-        axes.text(2 * GAP, total[1] - below + LINE * line, text, va="top", **dim)
+            y += picture.shape[0] + GAP
+    _write(axes, facts, 2 * GAP, bottom, "left", DIM)
     axes.imshow(np.dstack([canvas] * 3), interpolation="none", aspect="auto")
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture_file = BytesIO()
-    figure.savefig(picture_file, dpi=DPI, format="png", facecolor=PAGE, pil_kwargs={"compress_level": 6})
-    write_bytes_atomically(path, picture_file.getvalue())
+    file = BytesIO()
+    figure.savefig(file, dpi=DPI, format="png", facecolor=PAGE, pil_kwargs={"compress_level": 6})
+    write_bytes_atomically(path, file.getvalue())
     return path
 
 
@@ -119,3 +125,16 @@ def _column(panel: Panel, slices: tuple[int, int, int], planes: Sequence[str], s
         across, up = (scale * panel.aspect_mm[other] for other in range(3) if other != axis)
         pictures.append(resized(grey_levels(plane(panel.image, axis, slices[axis]), window), across, up))
     return pictures
+
+
+def _write(axes: Any, lines: Sequence[str], x: float, y: float, side: str, colour: str) -> None:
+    """Lines of text below (x, y), those after the first dimmed."""
+    for number, line in enumerate(lines):
+        style = {"color": DIM if number else colour, "fontsize": points(FONT)}
+        axes.text(x, y + LINE * number, line, ha=side, va="top", **style)
+
+
+def _lines(facts: Sequence[str], letters: int) -> list[str]:
+    """The facts in lines of at most so many letters, the first on its own."""
+    unbroken = ",   ".join(fact.replace(" ", "\N{NO-BREAK SPACE}") for fact in facts[1:])
+    return [*facts[:1], *textwrap.wrap(unbroken, max(letters, 20))]
