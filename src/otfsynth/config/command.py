@@ -74,7 +74,6 @@ def run_command(name: str, schema: type[Config], task: Callable[[Config, Job], N
                     raise  # launchers hand exceptions of their jobs back, but no exit
                 _give_up(name, error, schema)  # here, or Hydra would print a line of its own before
 
-
         hydra.main(config_path=str(conf_folder()), config_name=name, version_base="1.3")(start)()
     except EXPLAINED as error:
         _give_up(name, error, schema)
