@@ -6,13 +6,19 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
 from otfsynth.config.acquisition import CoilsConfig, MenuConfig, NoiseConfig, NoiseFieldConfig, StorageConfig
 from otfsynth.config.artefacts import FieldOfViewConfig, RingingConfig, SignalLossConfig
 from otfsynth.config.synthesis import SkullStripConfig
 from otfsynth.data.bank import LabelBank
-from otfsynth.synthesis.artefacts import FieldOfViewParameters, RingingParameters, SignalLossParameters
+from otfsynth.synthesis.artefacts import (
+    FieldOfViewParameters,
+    RingingParameters,
+    SignalLossParameters,
+    sample_signal_loss,
+)
 from otfsynth.synthesis.parameters import (
     AcquisitionParameters,
     MixtureParameters,
@@ -21,6 +27,7 @@ from otfsynth.synthesis.parameters import (
     SynthesisParameters,
 )
 from otfsynth.synthesis.resampling import truncated_matrix
+from otfsynth.types import SampleKey
 from tests.synthesis.heads import (
     LEVELS,
     Size,
@@ -191,6 +198,27 @@ def test_drawn_numbers_are_as_configured(bank: LabelBank) -> None:
             assert (spacing[kept < 1] == spacing.min()).all()
     depths = [depth for record in records if record.signal_loss is not None for depth in record.signal_loss.depths]
     assert stats.kstest(depths, stats.uniform(0.3, 0.7).cdf).pvalue > 0.002
+
+
+def test_signal_is_lost_in_the_brain_whatever_neck_the_map_has() -> None:
+    axes = np.meshgrid(*(np.arange(size) - size / 2 for size in (60, 76, 64)), indexing="ij")
+    radius = np.sqrt((axes[0] / 27) ** 2 + (axes[1] / 35) ** 2 + (axes[2] / 28) ** 2)
+    above_neck = np.array([0, 0, 100])
+    white = np.argwhere(radius < 0.8) + above_neck
+    grey = np.argwhere((radius >= 0.8) & (radius < 1)) + above_neck
+    neck = np.stack([np.full(100, 30), np.full(100, 30), np.arange(100)], axis=1)
+    fluid = np.concatenate([np.argwhere(radius < 0.2) + above_neck, neck])
+    foreground = [torch.from_numpy(voxels) for voxels in (grey, white, fluid)]
+    places = {tuple(voxel) for voxel in np.concatenate([grey, white, fluid]).tolist()}
+    config = SignalLossConfig(1.0, 1, [0.3, 1.0], [5.0, 15.0])
+    drawn = [sample_signal_loss(config, foreground, 1.0, SampleKey(0, index)) for index in range(300)]
+    centres = np.array([record.centres_voxels[0] for record in drawn if record is not None])
+    assert all(tuple(centre) in places for centre in centres.astype(int).tolist())
+    front = centres[(centres[:, 1] > 55) & (np.abs(centres[:, 0] - 30) < 12) & (centres[:, 2] > 100)]
+    sides = [centres[side & (centres[:, 2] > 100)] for side in (centres[:, 0] < 20, centres[:, 0] > 40)]
+    for site in (front, *sides):  # a quarter of the blobs each, and what is anywhere
+        assert len(site) > 40
+        assert np.median(site[:, 2]) < 132  # the lower half of the brain, beside the skull's base
 
 
 @pytest.mark.parametrize(

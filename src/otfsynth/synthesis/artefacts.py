@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from otfsynth.synthesis.parameters import Vector
 
 LOSS_SITES = ((0.5, 0.88, 0.2), (0.1, 0.55, 0.15), (0.9, 0.55, 0.15))
-"""Above the frontal sinus and above either ear, as shares of the targets' extent (right, front, top)."""
+"""Above the frontal sinus and above either ear, as shares of the brain's extent (right, front, top)."""
 LOSS_SITE_STD = 0.06
+LOSS_SITE_VOXELS = 20_000
+"""Voxels of the targets among which the one nearest to a site is sought: one in some 60 of a brain."""
 MOTION_CENTRE_SHARE, GHOSTING_CENTRE_SHARE = 0.08, 0.03
 """Lines in the middle of k-space, as a share of all, that each stage leaves alone: they say where the head is."""
 FIRST_MOVE = 0.3
@@ -105,24 +107,35 @@ def sample_field_of_view(
 def sample_signal_loss(
     config: SignalLossConfig, foreground: Sequence[Tensor], spacing_mm: float, key: SampleKey
 ) -> SignalLossParameters | None:
-    """Blobs at one of :data:`LOSS_SITES` or, as often, around a random voxel of the targets."""
+    """Blobs where the brain is nearest to one of :data:`LOSS_SITES` or around a random voxel of the targets."""
     stream = RandomStream(key, "signal_loss")
     voxels = [target for target in foreground if len(target)]
     if not stream.happens(config.probability) or not voxels:
         return None
-    low = torch.stack([target.amin(0) for target in voxels]).amin(0).numpy()
-    extent = torch.stack([target.amax(0) for target in voxels]).amax(0).numpy() - low
+    # The median over the targets: where a map has a neck, the CSF in it would pull the extent far down
+    low = np.median([target.amin(0).numpy() for target in voxels], axis=0)
+    extent = np.median([target.amax(0).numpy() for target in voxels], axis=0) - low
     centres, radii, depths = [], [], []
     for _ in range(1 + stream.integer(config.most_blobs)):
         site = stream.integer(len(LOSS_SITES) + 1)
         target = voxels[stream.integer(len(voxels))]
         anywhere = target[stream.integer(len(target))].numpy()
         jitter = LOSS_SITE_STD * stream.normals(3)
-        centre = low + extent * (np.array(LOSS_SITES[site]) + jitter) if site < len(LOSS_SITES) else anywhere
+        if site < len(LOSS_SITES):
+            centre = _nearest(voxels, low + extent * (np.array(LOSS_SITES[site]) + jitter))
+        else:
+            centre = anywhere
         centres.append(_vector(centre))
         radii.append(stream.uniform(config.radius_mm[0], config.radius_mm[1]) / spacing_mm)
         depths.append(stream.uniform(config.depth[0], config.depth[1]))
     return SignalLossParameters(tuple(centres), tuple(radii), tuple(depths))
+
+
+def _nearest(targets: Sequence[Tensor], point: np.ndarray) -> np.ndarray:
+    """The voxel nearest to a point, of every n-th of the targets'."""
+    every = max(1, sum(len(target) for target in targets) // LOSS_SITE_VOXELS)
+    voxels = torch.cat([target[::every] for target in targets]).numpy()
+    return np.asarray(voxels[np.argmin(((voxels - point) ** 2).sum(axis=1))])
 
 
 def sample_ringing(config: RingingConfig, spacing_voxels: Vector, key: SampleKey) -> RingingParameters | None:
