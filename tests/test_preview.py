@@ -16,7 +16,8 @@ from otfsynth.config.compose import compose
 from otfsynth.config.preview import PreviewConfig
 from otfsynth.config.sweeps import sweep
 from otfsynth.data.bank import LabelBank
-from otfsynth.preview import caption, drawn_numbers, preview, read_records
+from otfsynth.data.sample_records import read_records
+from otfsynth.preview import caption, drawn_numbers, preview
 from otfsynth.synthesis import SynthesisParameters, Synthesizer
 from otfsynth.synthesis.parameters import MixtureParameters
 from otfsynth.volumes.figures import GAP, Panel, central_slices, draw_panels, grey_levels, intensity_window, plane

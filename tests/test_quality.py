@@ -15,9 +15,9 @@ from otfsynth.config.compose import compose
 from otfsynth.config.freeze import FreezeConfig
 from otfsynth.config.quality import QualityConfig
 from otfsynth.data.bank import LabelBank
+from otfsynth.data.sample_records import read_records
 from otfsynth.evaluation import figures
 from otfsynth.freeze import freeze
-from otfsynth.preview import read_records
 from otfsynth.quality import quality
 from otfsynth.synthesis import Synthesizer
 from otfsynth.volumes import write_volume

@@ -39,6 +39,7 @@ def preview(config: PreviewConfig, job: Job) -> None:
     # Late, so that --help and a misspelt override answer at once: torch takes a second to import.
     from otfsynth.config.priors import resolve_priors
     from otfsynth.data.bank import LabelBank
+    from otfsynth.data.sample_records import write_records
     from otfsynth.data.scheme_choice import resolve_labels
     from otfsynth.data.whole_heads import whole_head_size
     from otfsynth.labels import LabelScheme
@@ -116,46 +117,20 @@ def _resolution(spacing_mm: list[float]) -> str:
     return f"{spacing_mm[thick]:.1f} mm {PLANES[thick]} slices"
 
 
-def read_records(path: Path) -> list[SynthesisParameters]:
-    """Read what :func:`write_records` wrote.
-
-    Raises:
-        ConfigurationError: the file is not such a list; the message names it.
-    """
-    import json
-
-    from otfsynth.synthesis import SynthesisParameters
-
-    try:
-        entries = json.loads(path.read_text())
-        records = [SynthesisParameters.from_json(json.dumps(entry)) for entry in entries]
-    except (ValueError, TypeError, OSError) as error:
-        raise ConfigurationError(f"parameters={path} can't be used: {error}") from error
-    if not records:
-        raise ConfigurationError(f"parameters={path} holds no record; give the .json of a preview")
-    return records
-
-
-def write_records(records: list[SynthesisParameters], path: Path) -> None:
-    """A JSON list with one record a line."""
-    from otfsynth.volumes import write_bytes_atomically
-
-    lines = ",\n".join(record.to_json() for record in records)
-    write_bytes_atomically(path, f"[\n{lines}\n]\n".encode())
-
-
 def _draw_records(config: PreviewConfig, synthesizer: Synthesizer) -> list[SynthesisParameters]:
     """Records from the file that ``parameters`` names, or the first ``n`` of the stream."""
-    if config.parameters is not None:
-        return read_records(Path(config.parameters).expanduser())
+    from otfsynth.data.sample_records import read_records
     from otfsynth.data.whole_heads import draw_record
 
+    if config.parameters is not None:
+        return read_records(Path(config.parameters).expanduser())
     return [draw_record(synthesizer, config.index + position, config.data.patch_size) for position in range(config.n)]
 
 
 def _draw_strip(config: PreviewConfig, setting: str, bank: LabelBank, size: Sequence[int], path: Path) -> None:
     """One sample at several values of a setting: the same streams of numbers and the same noise."""
     from otfsynth.config.sweeps import sweep
+    from otfsynth.data.sample_records import write_records
     from otfsynth.data.whole_heads import draw_record
     from otfsynth.synthesis import Synthesizer
     from otfsynth.volumes.strips import draw_strip

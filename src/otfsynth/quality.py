@@ -89,11 +89,11 @@ def _fresh(config: QualityConfig, folder: Path) -> tuple[Iterator[ImageSource], 
     """Samples as ``preview`` draws them, rendered one by one; it can draw them again from ``samples.json``."""
     from otfsynth.config.priors import resolve_priors
     from otfsynth.data.bank import LabelBank
+    from otfsynth.data.sample_records import write_records
     from otfsynth.data.scheme_choice import resolve_labels
     from otfsynth.data.whole_heads import draw_record, whole_head_size
     from otfsynth.labels import LabelScheme
     from otfsynth.synthesis import Synthesizer
-    from otfsynth.volumes import write_bytes_atomically
 
     scheme = LabelScheme.from_config(resolve_labels(config.labels, config.data))
     config = dataclasses.replace(config, synthesis=resolve_priors(config.synthesis, scheme.name))
@@ -102,8 +102,7 @@ def _fresh(config: QualityConfig, folder: Path) -> tuple[Iterator[ImageSource], 
     synthesizer = Synthesizer(config.synthesis, bank, size, config.seed, config.hardware.threads)
     indices = range(config.index, config.index + config.n)
     records = [draw_record(synthesizer, index, config.data.patch_size) for index in indices]
-    lines = ",\n".join(record.to_json() for record in records)
-    write_bytes_atomically(folder / "samples.json", f"[\n{lines}\n]\n".encode())
+    write_records(records, folder / "samples.json")
     return (_fresh_source(synthesizer, record, config.region) for record in records), len(records)
 
 
