@@ -1,8 +1,8 @@
 // Painting: one gather per output voxel looks up the label and gives it an intensity, a target and a mask bit.
 //
 // Per voxel: source coordinates (spline), nearest label, Gaussian mixture (mean and standard deviation of the label plus
-// a normal deviate), what tissue.h adds to it, multiplicative bias, clipping. Nothing but the requested patch is ever computed. Intensities are on
-// lab2im's 0-255 scale (Billot et al. 2020).
+// a normal deviate), what tissue.h adds to it, multiplicative bias, clipping. Nothing but the requested patch is ever
+// computed. Intensities are on lab2im's 0-255 scale (Billot et al. 2020).
 #pragma once
 #include "lattice.h"
 #include "lesions.h"

@@ -22,17 +22,13 @@ import intensity_report
 from otfsynth.config.checks import InputError
 from otfsynth.config.compose import compose
 from otfsynth.config.preview import PreviewConfig
-from otfsynth.config.priors import resolve_priors
-from otfsynth.data.bank import LabelBank
-from otfsynth.data.scheme_choice import resolve_labels
+from otfsynth.data.loading import build_synthesizer
 from otfsynth.data.validation import ValidationCase
-from otfsynth.data.whole_heads import draw_record, whole_head_size
+from otfsynth.data.whole_heads import draw_record
 from otfsynth.evaluation.image_quality import ImageQualityError
 from otfsynth.evaluation.image_quality_study import REAL, SYNTHETIC
 from otfsynth.evaluation.intensity_statistics import STATISTICS, TISSUES, measure_intensities
 from otfsynth.evaluation.point_cloud import NEIGHBOURS
-from otfsynth.labels import LabelScheme
-from otfsynth.synthesis import Synthesizer
 from otfsynth.volumes import Grid, resample_to_grid, resample_to_spacing
 from real_scans import developers_scans, listed_scans
 
@@ -133,11 +129,9 @@ def samples(arguments: argparse.Namespace) -> Iterator[Image]:
     """Whole heads, rendered one by one."""
     config = compose([f"+experiment={arguments.experiment}"], "preview", PreviewConfig)
     data = dataclasses.replace(config.data, label_maps=arguments.label_maps, spacing_mm=arguments.spacing_mm)
-    scheme = LabelScheme.from_config(resolve_labels(config.labels, data))
-    bank = LabelBank.from_config(data, scheme, show_progress=False)
-    synthesis = resolve_priors(config.synthesis, scheme.name)
-    synthesizer = Synthesizer(synthesis, bank, whole_head_size(arguments.spacing_mm), arguments.seed)
-    names = list(scheme.target_names)
+    trainer = dataclasses.replace(config.trainer, progress=False)
+    synthesizer = build_synthesizer(dataclasses.replace(config, data=data, trainer=trainer, seed=arguments.seed))
+    names = list(synthesizer.bank.scheme.target_names)
     lookup = np.array([TISSUES.index(name) + 1 if name in TISSUES else 0 for name in names], np.uint8)
     for index in range(arguments.n):
         record = draw_record(synthesizer, index, None)

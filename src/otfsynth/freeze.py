@@ -6,7 +6,6 @@ volume has its record beside it. An interrupted run, started again, writes only 
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from pathlib import Path
 
@@ -26,20 +25,12 @@ def freeze(config: FreezeConfig, job: Job) -> None:
     # Late, so that --help and a misspelt override answer at once: torch takes a second to import.
     from rich.progress import track
 
-    from otfsynth.config.priors import resolve_priors
-    from otfsynth.data.bank import LabelBank
     from otfsynth.data.frozen import FrozenCase, write_dataset_json
-    from otfsynth.data.scheme_choice import resolve_labels
-    from otfsynth.data.whole_heads import draw_record, whole_head_size
-    from otfsynth.labels import LabelScheme
-    from otfsynth.synthesis import Synthesizer
+    from otfsynth.data.loading import build_synthesizer
+    from otfsynth.data.whole_heads import draw_record
 
     folder = job.folder / Path(config.output).expanduser()
-    scheme = LabelScheme.from_config(resolve_labels(config.labels, config.data))
-    config = dataclasses.replace(config, synthesis=resolve_priors(config.synthesis, scheme.name))
-    bank = LabelBank.from_config(config.data, scheme, show_progress=config.trainer.progress)
-    size = config.data.patch_size or whole_head_size(config.data.spacing_mm)
-    synthesizer = Synthesizer(config.synthesis, bank, size, config.seed, config.hardware.threads)
+    synthesizer = build_synthesizer(config)
     _check_same_prefix(folder, config.prefix)
     planned = {
         FrozenCase(folder, f"{config.prefix}_{index:06d}"): draw_record(synthesizer, index, config.data.patch_size)
@@ -55,8 +46,8 @@ def freeze(config: FreezeConfig, job: Job) -> None:
         else:
             case.write(synthesizer.render([planned[case]]))
     count = len(list((folder / "labelsTr").glob("*.nii.gz")))
-    description = f"otfsynth, {config.experiment_name}, seed {config.seed}, {len(bank)} label map(s)"
-    write_dataset_json(folder, scheme, count, description)
+    description = f"otfsynth, {config.experiment_name}, seed {config.seed}, {len(synthesizer.bank)} label map(s)"
+    write_dataset_json(folder, synthesizer.bank.scheme, count, description)
     logger.info("%-16s %s (%d written, %d were there)", "frozen volumes", folder, config.n - kept, kept)
 
 

@@ -32,8 +32,6 @@ MIRROR_AXES = (0, 1, 2)
 """Targets have no sides, so that a head mirrored from left to right is as good as any."""
 RESULT_SETTINGS = ("skullstrip", "stripping", "space", "overlap", "keep_largest_component", "fill_holes")
 """Settings that change label maps: results of a run with others are done again when resuming."""
-NAMED = 5
-"""Left-out files that are named in the log; the page names all."""
 
 logger = logging.getLogger(__name__)
 
@@ -88,14 +86,12 @@ class _Run:
 
     def start(self) -> None:
         """Say what will be done, and write what is known beforehand."""
+        from otfsynth.inference.cases import log_left_out
         from otfsynth.inference.output_names import BIDS_LAYOUTS
         from otfsynth.inference.outputs import write_dataset_description, write_label_table
         from otfsynth.inference.records import of_other_cases, read_records
 
-        for sentence in self.found.skipped[:NAMED]:
-            logger.info("%s", sentence)
-        if len(self.found.skipped) > NAMED:
-            logger.info("... and %d more files left out", len(self.found.skipped) - NAMED)
+        log_left_out(self.found.skipped)
         logger.info("%-16s %d, layout %s", "scans", len(self.found.scans), self.found.layout)
         logger.info("%-16s %s", "skull-stripping", self.stripper.reason)
         for path in self.ensemble.paths:

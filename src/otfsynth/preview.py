@@ -19,9 +19,6 @@ from otfsynth.config.command import Job, run_command
 from otfsynth.config.preview import PreviewConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from otfsynth.data.bank import LabelBank
     from otfsynth.synthesis import SynthesisParameters, Synthesizer
     from otfsynth.volumes.figures import Panel
 
@@ -37,29 +34,20 @@ def preview(config: PreviewConfig, job: Job) -> None:
         InputError: something that the user gave can't be used.
     """
     # Late, so that --help and a misspelt override answer at once: torch takes a second to import.
-    from otfsynth.config.priors import resolve_priors
-    from otfsynth.data.bank import LabelBank
+    from otfsynth.data.loading import build_synthesizer
     from otfsynth.data.sample_records import write_records
-    from otfsynth.data.scheme_choice import resolve_labels
-    from otfsynth.data.whole_heads import whole_head_size
-    from otfsynth.labels import LabelScheme
-    from otfsynth.synthesis import Synthesizer
     from otfsynth.volumes.figures import draw_panels
 
-    scheme = LabelScheme.from_config(resolve_labels(config.labels, config.data))
-    config = dataclasses.replace(config, synthesis=resolve_priors(config.synthesis, scheme.name))
-    bank = LabelBank.from_config(config.data, scheme, show_progress=config.trainer.progress)
-    size = config.data.patch_size or whole_head_size(config.data.spacing_mm)
+    path = job.folder / Path(config.output).expanduser()
+    synthesizer = build_synthesizer(config)
     if config.sweep is not None:
-        _draw_strip(config, config.sweep, bank, size, job.folder / Path(config.output).expanduser())
+        _draw_strip(config, config.sweep, synthesizer, path)
         return
-    synthesizer = Synthesizer(config.synthesis, bank, size, config.seed, config.hardware.threads)
     records = _draw_records(config, synthesizer)
     panels = _panels(synthesizer, records)
-    path = job.folder / Path(config.output).expanduser()
     footer = f"{config.experiment_name}   ·   seed {records[0].key.seed}"
     contours = "below" if config.contours else "none"
-    draw_panels(panels, scheme.target_names, path, config.columns, contours, footer)
+    draw_panels(panels, synthesizer.bank.scheme.target_names, path, config.columns, contours, footer)
     write_records(records, path.with_suffix(".json"))
     logger.info("%-16s %s", "contact sheet", path)
     logger.info("%-16s %s", "its parameters", path.with_suffix(".json"))
@@ -127,7 +115,7 @@ def _draw_records(config: PreviewConfig, synthesizer: Synthesizer) -> list[Synth
     return [draw_record(synthesizer, config.index + position, config.data.patch_size) for position in range(config.n)]
 
 
-def _draw_strip(config: PreviewConfig, setting: str, bank: LabelBank, size: Sequence[int], path: Path) -> None:
+def _draw_strip(config: PreviewConfig, setting: str, base: Synthesizer, path: Path) -> None:
     """One sample at several values of a setting: the same streams of numbers and the same noise."""
     from otfsynth.config.sweeps import sweep
     from otfsynth.data.sample_records import write_records
@@ -136,8 +124,8 @@ def _draw_strip(config: PreviewConfig, setting: str, bank: LabelBank, size: Sequ
     from otfsynth.volumes.strips import draw_strip
 
     values, records, panels = [], [], []
-    for value, synthesis in sweep(config.synthesis, setting, config.sweep_values):
-        synthesizer = Synthesizer(synthesis, bank, size, config.seed, config.hardware.threads)
+    for value, synthesis in sweep(base.config, setting, config.sweep_values):
+        synthesizer = Synthesizer(synthesis, base.bank, base.size, base.seed, base.threads)
         record = draw_record(synthesizer, config.index, config.data.patch_size)
         values.append(value)
         records.append(record)

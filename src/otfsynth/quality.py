@@ -6,7 +6,6 @@ it. An image that can't be used is reported by name, and the others go on; the e
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import os
 import re
@@ -87,19 +86,11 @@ def _real_source(scan: Scan, region: str, notes: list[str]) -> ImageSource:
 
 def _fresh(config: QualityConfig, folder: Path) -> tuple[Iterator[ImageSource], int]:
     """Samples as ``preview`` draws them, rendered one by one; it can draw them again from ``samples.json``."""
-    from otfsynth.config.priors import resolve_priors
-    from otfsynth.data.bank import LabelBank
+    from otfsynth.data.loading import build_synthesizer
     from otfsynth.data.sample_records import write_records
-    from otfsynth.data.scheme_choice import resolve_labels
-    from otfsynth.data.whole_heads import draw_record, whole_head_size
-    from otfsynth.labels import LabelScheme
-    from otfsynth.synthesis import Synthesizer
+    from otfsynth.data.whole_heads import draw_record
 
-    scheme = LabelScheme.from_config(resolve_labels(config.labels, config.data))
-    config = dataclasses.replace(config, synthesis=resolve_priors(config.synthesis, scheme.name))
-    bank = LabelBank.from_config(config.data, scheme, show_progress=config.trainer.progress)
-    size = config.data.patch_size or whole_head_size(config.data.spacing_mm)
-    synthesizer = Synthesizer(config.synthesis, bank, size, config.seed, config.hardware.threads)
+    synthesizer = build_synthesizer(config)
     indices = range(config.index, config.index + config.n)
     records = [draw_record(synthesizer, index, config.data.patch_size) for index in indices]
     write_records(records, folder / "samples.json")

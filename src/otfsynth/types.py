@@ -7,7 +7,11 @@ patient's right, y to the front, z to the top), batches ``(b, c, x, y, z)``; suf
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import SupportsFloat
+
+Vector = tuple[float, float, float]
 
 MAX_INDEX = 2**32 - 1
 
@@ -29,3 +33,9 @@ class SampleKey:
             raise ValueError(f"seed {self.seed} is outside [0, 2**63 - 1]")
         if not 0 <= self.index <= MAX_INDEX:
             raise ValueError(f"sample index {self.index} is outside [0, 2**32 - 1]")
+
+
+def vector(values: Iterable[SupportsFloat]) -> Vector:
+    """Three numbers, of an array for example, as plain floats."""
+    x, y, z = (float(value) for value in values)
+    return x, y, z

@@ -48,6 +48,12 @@ def test_lesions_agree_with_the_oracle(tissue_bank: LabelBank, drawn: LesionPara
     assert_agrees(tissue_bank, plain_record(tissue_bank, size, deformation=deformation, lesions=drawn))
 
 
+def test_a_target_that_the_scheme_lacks_is_told_before_anything_is_drawn(tissue_bank: LabelBank) -> None:
+    config = plain_config(lesions=LesionsConfig(0.01, ["WM"], "tumour"))
+    with pytest.raises(ConfigurationError, match=r"lesions\.target=tumour is no target .*CSF"):
+        synthesizer(tissue_bank, (24, 24, 24), config)
+
+
 def test_lesions_are_drawn_in_their_hosts(tissue_bank: LabelBank) -> None:
     config = plain_config(lesions=LesionsConfig(0.5, ["WM"], "CSF", 12, [1.5, 8.0], [20.0, 80.0]))
     engine = synthesizer(tissue_bank, (24, 24, 24), config)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from otfsynth.config import checks
-from otfsynth.config.skullstrip import LAYOUTS, METHODS, StrippingConfig, check_paths
+from otfsynth.config.layouts import LAYOUTS
+from otfsynth.config.skullstrip import METHODS, StrippingConfig, check_paths
 
 NATIVE = "native"
 PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from otfsynth.config import checks
-from otfsynth.config.skullstrip import LAYOUTS, METHODS, StrippingConfig, check_paths
+from otfsynth.config.layouts import LAYOUTS
+from otfsynth.config.skullstrip import METHODS, StrippingConfig, check_paths
 
 NORMALIZATIONS = ("zscore", "minmax", "none")
 DIRECTIONS = ("RL", "AP", "SI")

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from otfsynth.config import checks
+from otfsynth.config.layouts import LAYOUTS
 
 METHODS = ("auto", "hd-bet", "deepbet", "mask", "command", "none")
 """``auto`` leaves stripped scans as they are and takes HD-BET where its weights are, else deepbet."""
-LAYOUTS = ("auto", "scan", "folder", "list", "bids", "oasis3")
 
 
 @dataclass

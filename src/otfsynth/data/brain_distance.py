@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from otfsynth.volumes import bounding_box
+
 REACH_MM = 16.0
 CLOSING_MM = 4.0
 CORE_DEPTH_MM = 10.0
@@ -29,9 +31,9 @@ def encoded_brain_distance(brain: np.ndarray, spacing_mm: float) -> np.ndarray:
     """
     encoded = np.full(brain.shape, 255, np.uint8)
     reach = int(np.ceil(REACH_MM / spacing_mm))
-    box = _bounding_box(brain, reach + 1)
-    if box is None:
+    if not brain.any():
         return encoded
+    box = bounding_box(brain, reach + 1)
     solid = solid_brain(brain[box], spacing_mm)
     outside = np.sqrt(capped_squared_distance(solid, reach), dtype=np.float32)
     inside = np.sqrt(capped_squared_distance(~solid, reach), dtype=np.float32)
@@ -109,14 +111,3 @@ def _closed(brain: np.ndarray, spacing_mm: float) -> np.ndarray:
     open_air[0] = False
     closed = capped_squared_distance(open_air[regions], radius) > radius * radius
     return closed[margin:-margin, margin:-margin, margin:-margin] | brain
-
-
-def _bounding_box(mask: np.ndarray, margin: int) -> tuple[slice, ...] | None:
-    box = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        hit = np.flatnonzero(mask.any(axis=others))
-        if not hit.size:
-            return None
-        box.append(slice(max(int(hit[0]) - margin, 0), min(int(hit[-1]) + 1 + margin, mask.shape[axis])))
-    return tuple(box)

@@ -8,12 +8,32 @@ import torch
 
 from otfsynth.config.data import DataConfig
 from otfsynth.config.labels import LabelsConfig
+from otfsynth.config.priors import resolve_priors
+from otfsynth.config.root import TrainConfig
 from otfsynth.config.synthesis import SynthesisConfig
 from otfsynth.data.bank import LabelBank
 from otfsynth.data.embedded import EMBEDDED
 from otfsynth.data.scheme_choice import AUTO, resolve_labels
+from otfsynth.data.whole_heads import whole_head_size
 from otfsynth.labels import LabelScheme
 from otfsynth.synthesis import Synthesizer
+
+
+def build_synthesizer(config: TrainConfig) -> Synthesizer:
+    """The stream of samples that a configuration asks for: of its patch size, or whole heads where it has none.
+
+    Args:
+        config: of a training run, or of a command that draws samples as one would.
+
+    Raises:
+        LabelMapError: no usable label map; one message lists every bad file.
+        ConfigurationError: a value that can't work.
+    """
+    scheme = LabelScheme.from_config(resolve_labels(config.labels, config.data))
+    bank = LabelBank.from_config(config.data, scheme, show_progress=config.trainer.progress)
+    size = config.data.patch_size or whole_head_size(config.data.spacing_mm)
+    synthesis = resolve_priors(config.synthesis, scheme.name)
+    return Synthesizer(synthesis, bank, size, config.seed, config.hardware.threads)
 
 
 def load_synthesizer(

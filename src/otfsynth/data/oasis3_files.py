@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from otfsynth.data.oasis3 import CONTRASTS, Oasis3, Oasis3Error, Session
 from otfsynth.data.oasis3_split import Oasis3Split
-from otfsynth.volumes import write_bytes_atomically
+from otfsynth.volumes import csv_bytes, write_bytes_atomically, write_csv_atomically
 
 TABLE_COLUMNS = ("session", "subject", "day", *CONTRASTS, "other", "segmentation", "missing", "problems")
 TRAINING_COLUMNS = ("label_map", "subject")
 TESTING_COLUMNS = ("image", "label", "contrast", "case", "subject", "session")
+LINE_END = "\n"
 TRAINING, TESTING, RECORD = "training.csv", "testing.csv", "split.json"
 
 
 def write_table(path: Path, data: Oasis3, problems: Mapping[Path, str]) -> Path:
     """One row a session: number of scans of each contrast, segmentation, what is missing, damaged files."""
-    return _write_csv(path, TABLE_COLUMNS, [table_row(session, problems) for session in data.sessions])
+    return write_csv_atomically(
+        path, TABLE_COLUMNS, [table_row(session, problems) for session in data.sessions], LINE_END
+    )
 
 
 def table_row(session: Session, problems: Mapping[Path, str]) -> list[str]:
@@ -51,10 +52,12 @@ def write_split(folder: Path, split: Oasis3Split, settings: Mapping[str, object]
     Raises:
         Oasis3Error: the folder holds another split, which results may stand on.
     """
-    training = _csv_text(TRAINING_COLUMNS, [(absolute(item.label_map), item.subject) for item in split.training])
+    training = csv_bytes(
+        TRAINING_COLUMNS, [(absolute(item.label_map), item.subject) for item in split.training], LINE_END
+    )
     tests = [(item.scan, absolute(item.scan.path), absolute(item.label)) for item in split.testing]
     rows = [(image, label, scan.contrast, scan.case, scan.subject, scan.session) for scan, image, label in tests]
-    testing = _csv_text(TESTING_COLUMNS, rows)
+    testing = csv_bytes(TESTING_COLUMNS, rows, LINE_END)
     record = {
         **settings,
         "training_label_maps": len(split.training),
@@ -63,27 +66,15 @@ def write_split(folder: Path, split: Oasis3Split, settings: Mapping[str, object]
         "training_subjects": [item.subject for item in split.training],
         "testing_subjects": sorted({item.scan.subject for item in split.testing}),
     }
-    texts = {TRAINING: training, TESTING: testing, RECORD: json.dumps(record, indent=2) + "\n"}
+    contents = {TRAINING: training, TESTING: testing, RECORD: (json.dumps(record, indent=2) + "\n").encode()}
     for name in (TRAINING, TESTING):
-        if (folder / name).is_file() and (folder / name).read_bytes() != texts[name].encode():
+        if (folder / name).is_file() and (folder / name).read_bytes() != contents[name]:
             raise Oasis3Error(
                 f"'{folder / name}' is of another split, which results may stand on; give another output, or remove it"
             )
-    return [write_bytes_atomically(folder / name, text.encode()) for name, text in texts.items()]
+    return [write_bytes_atomically(folder / name, payload) for name, payload in contents.items()]
 
 
 def absolute(path: Path) -> str:
     """Absolute path without ``..``; links stay as they are."""
     return os.path.abspath(path)
-
-
-def _write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Path:
-    return write_bytes_atomically(path, _csv_text(columns, rows).encode())
-
-
-def _csv_text(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return buffer.getvalue()

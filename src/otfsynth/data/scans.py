@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from otfsynth.config.checks import check_choice
+from otfsynth.config.layouts import LAYOUTS
 from otfsynth.data.layouts import Found, LeftOut, recognise, scans_of_bids, scans_of_folder
 from otfsynth.data.oasis3 import scans_of_oasis3
 from otfsynth.data.scan import Scan
@@ -17,7 +18,6 @@ from otfsynth.volumes import is_volume_name, volume_stem
 
 __all__ = ["LAYOUTS", "Scan", "ScanList", "ScanListError", "describe", "find_scans"]
 
-LAYOUTS = ("auto", "scan", "folder", "list", "bids", "oasis3")
 SHOWN = 5
 """Files named in a message about none found."""
 

@@ -13,9 +13,16 @@ import numpy as np
 from otfsynth.config.checks import InputError
 from otfsynth.evaluation.overlap import IGNORED
 from otfsynth.evaluation.targets import TargetMap
-from otfsynth.volumes import Grid, read_volume, resample_to_grid, spacing_of, to_canonical, volume_stem
+from otfsynth.volumes import (
+    Grid,
+    corner_distance_mm,
+    read_volume,
+    resample_to_grid,
+    spacing_of,
+    to_canonical,
+    volume_stem,
+)
 
-RESAMPLE = ("auto", "none", "prediction", "probabilities")
 SAME_PLACE = 0.05
 """Grids whose corners differ by less than this share of a voxel are one: rounding in headers."""
 
@@ -133,9 +140,7 @@ def same_grid(one: Grid, other: Grid) -> bool:
     """Whether the voxels of two grids coincide, up to rounding in their headers."""
     if tuple(one.shape) != tuple(other.shape):
         return False
-    corners = np.array([[*corner, 1] for corner in np.ndindex(2, 2, 2)]) * [*(np.array(one.shape) - 1), 1]
-    shift = np.linalg.norm((corners @ (one.affine - other.affine).T)[:, :3], axis=1).max()
-    return bool(shift < SAME_PLACE * spacing_of(other.affine).min())
+    return corner_distance_mm(one, other) < SAME_PLACE * float(spacing_of(other.affine).min())
 
 
 def describe_grid(grid: Grid) -> str:

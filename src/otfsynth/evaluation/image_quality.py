@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from otfsynth.config.checks import InputError
-from otfsynth.volumes import resample_to_spacing, to_canonical
+from otfsynth.volumes import resample_masked, to_canonical
 
 ROBUST_PERCENTILES = (0.5, 99.5)
 NORMALIZATIONS = ("robust", "minmax")
@@ -104,15 +104,9 @@ def prepare(
     values, foreground = foreground_of(turned)
     if region is not None:
         foreground &= to_canonical(region, affine)[0]
-    values = np.where(foreground, values, 0.0)
-    spacing_mm = preparation.spacing_mm
-    image, _ = resample_to_spacing(values, turned_affine, spacing_mm)
-    share, _ = resample_to_spacing(foreground.astype(np.float32), turned_affine, spacing_mm)
-    inside = share >= 0.5
+    image, inside, _ = resample_masked(values, foreground, turned_affine, preparation.spacing_mm)
     if not inside.any():
         raise ImageQualityError(f"'{name}' is 0 everywhere; it holds nothing to compare")
-    # Voxels at the edge are mixed with the 0 outside: undo it, or the edge would be darker in coarse scans
-    image = np.divide(image, share, out=np.zeros_like(image), where=inside)
     corner = _corner(inside, preparation.size)
     image, inside = (_box(volume, corner, preparation.size) for volume in (image, inside))
     return PreparedImage(_normalised(image, inside, preparation.normalization, name), inside)

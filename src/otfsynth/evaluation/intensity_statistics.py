@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from otfsynth.evaluation.image_quality import ImageQualityError
+from otfsynth.volumes import bounding_box
 
 TISSUES = ("GM", "WM", "CSF")
 """In the order of their values in a tissue map, from 1 on; 0 is everything else."""
@@ -59,7 +60,7 @@ def measure_intensities(image: np.ndarray, tissues: np.ndarray, spacing_mm: floa
     brain = brain_moments(moments)
     if not brain.spread > 0:
         raise ImageQualityError(f"'{name}' has the value {brain.centre:g} in all of the brain; it shows nothing")
-    box = _bounds(tissues)
+    box = bounding_box(tissues > 0)
     normalised = (image[box] - brain.centre) / brain.spread
     found: list[float] = []
     for tissue in TISSUES:
@@ -184,15 +185,6 @@ def _neighbour_views(step: int) -> list[tuple[slice, ...]]:
             view[axis] = part
             views.append(tuple(view))
     return views
-
-
-def _bounds(tissues: np.ndarray) -> tuple[slice, ...]:
-    """The smallest box around all tissue."""
-    box = []
-    for axis in range(3):
-        places = np.flatnonzero(tissues.any(axis=tuple(other for other in range(3) if other != axis)))
-        box.append(slice(int(places[0]), int(places[-1]) + 1))
-    return tuple(box)
 
 
 def _mean(values: np.ndarray) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,14 +48,15 @@ def run_evaluation(plan: EvaluationPlan, config: EvaluateConfig, folder: Path) -
     names = plan.rules.target_names
     workers = config.workers or min(_cores(), MOST_WORKERS)
     pairs = plan.pairing.pairs
-    outcomes = []
+    outcomes, rows = [], []
     scoring = score_pairs(pairs, plan.rules, plan.images, workers)
     for outcome in _watched(scoring, len(pairs), "scored", config.progress):
         outcomes.append(outcome)
         if outcome.problem:
             logger.error("%s", outcome.problem)
-        _append(folder / METRICS_FILE, metric_rows(outcome, names), first=len(outcomes) == 1)
-    rows = [row for outcome in outcomes for row in metric_rows(outcome, names)]
+        own = metric_rows(outcome, names)
+        _append(folder / METRICS_FILE, own, first=len(outcomes) == 1)
+        rows += own
     metrics = pd.DataFrame(rows, columns=list(METRIC_COLUMNS)).astype({"value": float})
     problems = [*plan.problems, *(outcome.problem for outcome in outcomes if outcome.problem)]
     notes = [*plan.notes, *notes_on(outcomes, names)]
@@ -170,15 +171,14 @@ def _append(path: Path, rows: Iterable[Sequence[object]], first: bool) -> None:
         writer.writerows(rows)
 
 
-def _watched(items: Iterable, count: int, description: str, show: bool) -> Iterator:  # type: ignore[type-arg]
+def _watched(items: Iterable, count: int, description: str, show: bool) -> Iterable:  # type: ignore[type-arg]
     """Draw a bar with the time left, where a terminal is watched."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import track
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not (show and console.is_terminal)) as progress:
-        yield from progress.track(items, count, description=description)
+    hidden = not (show and console.is_terminal)
+    return track(items, description, count, console=console, transient=True, disable=hidden)
 
 
 def _cores() -> int:

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from otfsynth.volumes import bounding_box
+
 ROUNDING_MM = 1e-4
 """Voxel sizes in headers are float32: a distance of one voxel of 1 mm may read as 1.0000001."""
 
@@ -65,10 +67,11 @@ def surface_distances(
     """
     if prediction.shape != reference.shape or prediction.ndim != 3:
         raise ValueError(f"masks of shape {prediction.shape} and {reference.shape}; both must be the same (x, y, z)")
-    box = _bounding_box(prediction | reference)
-    if box is None:
+    either = prediction | reference
+    if not either.any():
         nothing = np.zeros(0)
         return SurfaceDistances(nothing, nothing, nothing, nothing)
+    box = bounding_box(either)
     import torch  # late: the definitions above need neither
     from monai.metrics.utils import get_mask_edges
 
@@ -143,13 +146,3 @@ def _percentile(distances_mm: np.ndarray, areas_mm2: np.ndarray, share: float) -
     cumulative = np.cumsum(areas_mm2[order])
     position = int(np.searchsorted(cumulative, share * cumulative[-1]))
     return float(distances_mm[order][min(position, len(order) - 1)])
-
-
-def _bounding_box(mask: np.ndarray) -> tuple[slice, slice, slice] | None:
-    extents = []
-    for axis in range(3):
-        present = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
-        if not len(present):
-            return None
-        extents.append(slice(int(present[0]), int(present[-1]) + 1))
-    return extents[0], extents[1], extents[2]

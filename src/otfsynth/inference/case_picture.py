@@ -8,10 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from otfsynth.inference.preparation import bounding_box
 from otfsynth.inference.quality import own_warnings
 from otfsynth.inference.segmenter import SegmentedScan
-from otfsynth.volumes import Grid, resample_to_grid, spacing_of, to_canonical
+from otfsynth.volumes import Grid, bounding_box, resample_to_grid, spacing_of, to_canonical
 from otfsynth.volumes.figures import Panel, draw_panels
 
 LINE_CHARACTERS = 130

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from otfsynth.volumes import write_bytes_atomically
+from otfsynth.volumes import write_csv_atomically
 
 
 class CaseTable:
@@ -42,8 +41,5 @@ class CaseTable:
         return {row["case"]: {name: row[name] or "" for name in self.columns} for row in rows}
 
     def _write(self) -> None:
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, self.columns)
-        writer.writeheader()
-        writer.writerows(self.rows.values())
-        write_bytes_atomically(self.path, text.getvalue().encode())
+        rows = ([row[name] for name in self.columns] for row in self.rows.values())
+        write_csv_atomically(self.path, self.columns, rows)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from otfsynth.config.checks import InputError
 from otfsynth.data.scan import Scan
 from otfsynth.data.scans import ScanListError, find_scans
-from otfsynth.volumes import write_bytes_atomically
+from otfsynth.volumes import write_csv_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -67,13 +65,18 @@ def find_inputs(given: str, layout: str, results: Sequence[str]) -> tuple[Scan, 
             skipped.append(f"'{scan.path}' is left out: it is a result of this command")
         else:
             scans.append(scan)
+    log_left_out(skipped)
+    if not scans:
+        raise ScanListError(f"'{given}' holds results of this command only, and no scan")
+    return tuple(scans)
+
+
+def log_left_out(skipped: Sequence[str]) -> None:
+    """Name the first files that were left out, and say how many more there are."""
     for sentence in skipped[:NAMED]:
         logger.info("%s", sentence)
     if len(skipped) > NAMED:
         logger.info("... and %d more files left out", len(skipped) - NAMED)
-    if not scans:
-        raise ScanListError(f"'{given}' holds results of this command only, and no scan")
-    return tuple(scans)
 
 
 def run_cases(
@@ -132,15 +135,8 @@ def report_failures(outcome: CaseResults[R], total: int, folder: Path) -> None:
     if not outcome.failures:
         path.unlink(missing_ok=True)
         return
-    write_bytes_atomically(path, failure_table(outcome.failures))
+    write_csv_atomically(path, ("case", "problem"), outcome.failures.items())
     logger.error("%d of %d case(s) failed: %s; see %s", len(outcome.failures), total, ", ".join(outcome.failures), path)
-
-
-def failure_table(failures: Mapping[str, str]) -> bytes:
-    """CSV with the columns ``case,problem``."""
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows([("case", "problem"), *failures.items()])
-    return text.getvalue().encode()
 
 
 @contextmanager

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import nibabel as nib
 import numpy as np
 
-from otfsynth.inference.preparation import bounding_box
-from otfsynth.volumes import resample_to_spacing
+from otfsynth.volumes import bounding_box
 
 
 def reorient(data: np.ndarray, affine: np.ndarray, code: str) -> tuple[np.ndarray, np.ndarray]:
@@ -26,30 +25,6 @@ def reorient(data: np.ndarray, affine: np.ndarray, code: str) -> tuple[np.ndarra
     turn = nib.orientations.ornt_transform(nib.orientations.io_orientation(affine), wanted)
     turned = nib.orientations.apply_orientation(data, turn)
     return turned, affine @ nib.orientations.inv_ornt_aff(turn, data.shape)
-
-
-def resample(
-    data: np.ndarray, mask: np.ndarray, affine: np.ndarray, spacing_mm: Sequence[float]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Bring an image and its mask to another voxel size.
-
-    The average of the masked voxels is taken (their blur divided by the mask's), so that nothing from outside the mask
-    bleeds into its rim.
-
-    Args:
-        data: float32 (x, y, z).
-        mask: bool (x, y, z).
-        affine: (4, 4) of both.
-        spacing_mm: new voxel size per axis.
-
-    Returns:
-        Image, 0 outside the mask; the mask, voxels at least half of which lie in it; and their affine.
-    """
-    size = np.asarray(spacing_mm, float)
-    resampled, new_affine = resample_to_spacing(np.where(mask, data, 0), affine, size)
-    share, _ = resample_to_spacing(mask, affine, size)
-    inside = share >= 0.5
-    return np.where(inside, resampled / np.where(inside, share, 1), 0), inside, new_affine
 
 
 def crop_or_pad(

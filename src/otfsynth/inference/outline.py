@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from otfsynth.inference.preparation import bounding_box
-from otfsynth.volumes import Volume, spacing_of, to_canonical
+from otfsynth.volumes import Volume, bounding_box, spacing_of, to_canonical
 
 
 def draw_outline(volume: Volume, mask: np.ndarray, path: Path, title: str) -> Path:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +16,7 @@ from otfsynth.inference.output_names import OutputNames
 from otfsynth.inference.quality import Quality
 from otfsynth.inference.records import CaseRecord, plain_grid, source_of
 from otfsynth.inference.segmenter import SegmentedScan
-from otfsynth.volumes import write_bytes_atomically, write_volume
+from otfsynth.volumes import write_bytes_atomically, write_csv_atomically, write_volume
 
 BIDS_VERSION = "1.9.0"
 
@@ -85,7 +83,7 @@ def write_volume_table(path: Path, records: Sequence[CaseRecord], target_names: 
         rows.append(
             [record.case, record.subject, record.session, record.contrast, *(_number(value, 3) for value in numbers)]
         )
-    _write_csv(path, head, rows)
+    write_csv_atomically(path, head, rows)
 
 
 def write_quality_table(
@@ -104,7 +102,7 @@ def write_quality_table(
         border = "; ".join(f"{side} {area:.0f}" for side, area in measures.border_mm2.items())
         row = [quality.case, _number(quality.score, 3), "; ".join(quality.warnings)]
         rows.append([*row, *(_number(value, 4) for value in numbers), border, measures.stripping])
-    _write_csv(path, head, rows)
+    write_csv_atomically(path, head, rows)
 
 
 def write_label_table(folder: Path, target_names: Sequence[str]) -> None:
@@ -140,12 +138,6 @@ def write_description(path: Path, scan: Scan, root: Path, space_mm: float | None
 def write_json(path: Path, contents: dict[str, Any]) -> None:
     """Write a JSON file atomically."""
     write_bytes_atomically(path, (json.dumps(contents, indent=2) + "\n").encode())
-
-
-def _write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows([head, *rows])
-    write_bytes_atomically(path, text.getvalue().encode())
 
 
 def _number(value: float, digits: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from otfsynth.inference.preparation import bounding_box
+from otfsynth.volumes import bounding_box
 
 TOUCHING = np.ones((3, 3, 3), bool)
 """Voxels that share a face, an edge or a corner are one island."""

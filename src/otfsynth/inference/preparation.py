@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from otfsynth.config.checks import InputError
-from otfsynth.volumes import Grid, resample_to_spacing, to_canonical
+from otfsynth.volumes import Grid, bounding_box, resample_masked, to_canonical
 
 logger = logging.getLogger(__name__)
 
@@ -134,12 +134,9 @@ def prepare_clean_image(
     x, y, z = values.shape
     box = bounding_box(mask)
     cropped, kept, box_affine = values[box], mask[box], canonical_affine @ translation(box)
-    data, data_affine = resample_to_spacing(np.where(kept, cropped, 0), box_affine, spacing_mm)
-    share, _ = resample_to_spacing(kept, box_affine, spacing_mm)
-    inside = share >= 0.5
+    data, inside, data_affine = resample_masked(cropped, kept, box_affine, spacing_mm)
     if not inside.any():
         raise ImageError(f"the brain mask is smaller than a voxel of {spacing_mm:g} mm: no brain was found in the scan")
-    np.divide(data, share, out=data, where=inside)
     inner = bounding_box(inside)
     normalised = normalise(data[inner], inside[inner], normalization)
     grid = Grid((x, y, z), canonical_affine)
@@ -176,15 +173,6 @@ def from_canonical(data: np.ndarray, original_affine: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(
         nib.orientations.apply_orientation(data, nib.orientations.ornt_transform(canonical, stored))
     )
-
-
-def bounding_box(mask: np.ndarray) -> tuple[slice, slice, slice]:
-    """Smallest box of a mask that is not empty."""
-    extents = []
-    for axis in range(3):
-        present = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
-        extents.append(slice(int(present[0]), int(present[-1]) + 1))
-    return extents[0], extents[1], extents[2]
 
 
 def translation(box: tuple[slice, slice, slice]) -> np.ndarray:

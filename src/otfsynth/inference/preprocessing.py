@@ -9,10 +9,10 @@ import numpy as np
 
 from otfsynth.config.checks import InputError
 from otfsynth.config.preprocess import PreparationConfig
-from otfsynth.inference.grid_steps import crop_or_pad, reorient, resample
+from otfsynth.inference.grid_steps import crop_or_pad, reorient
 from otfsynth.inference.intensity_steps import clip_to_percentiles, correct_bias, denoise, match_histogram
 from otfsynth.inference.preparation import clean_image, foreground_mask, normalise
-from otfsynth.volumes import Volume, read_volume, spacing_of
+from otfsynth.volumes import Volume, read_volume, resample_masked, spacing_of
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ def _to_grid(
         mask, _ = reorient(mask, affine, config.orientation)
         data, affine = reorient(data, affine, config.orientation)
     if config.spacing_mm is not None:
-        data, mask, affine = resample(data, mask, affine, config.spacing_mm)
+        data, mask, affine = resample_masked(data, mask, affine, np.asarray(config.spacing_mm, float))
         if not mask.any():
             raise PreprocessingError(f"the mask of '{volume.name}' is smaller than a voxel of {config.spacing_mm} mm")
     if config.shape is not None:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from otfsynth.config.checks import InputError
 from otfsynth.reports.page import Cell, Column, Link, Page, Picture
+from otfsynth.volumes import VolumeError, write_bytes_atomically
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -41,16 +42,10 @@ def write_page(page: Page, path: Path) -> Path:
     """
     path = Path(path)
     html = _template().render(page=page, folder=path.parent.resolve())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
     try:
-        part.write_text(html, encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        raise ReportError(f"'{path}' could not be written ({error.strerror or error}); is the disk full?") from error
-    finally:
-        part.unlink(missing_ok=True)
-    return path
+        return write_bytes_atomically(path, html.encode())
+    except VolumeError as error:
+        raise ReportError(str(error)) from error
 
 
 def link(target: str | Path, folder: Path) -> str:

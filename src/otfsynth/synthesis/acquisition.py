@@ -17,11 +17,10 @@ from otfsynth.synthesis.parameters import (
     AcquisitionParameters,
     NoiseFieldParameters,
     StorageParameters,
-    Vector,
 )
 from otfsynth.synthesis.random_stream import RandomStream
 from otfsynth.synthesis.tissue import ROW_BLOCK, row_spacing
-from otfsynth.types import SampleKey
+from otfsynth.types import SampleKey, vector
 
 PSF_SHARE = 0.75
 """Standard deviation of the point spread function, as a share of slice thickness (Billot et al. 2020)."""
@@ -60,7 +59,7 @@ def sample_acquisition(
     several = coil_stream.happens(coils.probability)
     count = coils.count[0] + coil_stream.integer(coils.count[1] - coils.count[0] + 1)
     return AcquisitionParameters(
-        _vector(factors), _vector(sigma), noise_std if noisy else 0.0, count if several and noisy else 1
+        vector(factors), vector(sigma), noise_std if noisy else 0.0, count if several and noisy else 1
     )
 
 
@@ -98,7 +97,3 @@ def sample_storage(config: StorageConfig, intensity_range: float, key: SampleKey
     highest = intensity_range * stream.uniform(config.highest[0], config.highest[1])
     bits = config.bits[0] + stream.integer(config.bits[1] - config.bits[0] + 1)
     return StorageParameters(highest, 2**bits - 1)
-
-
-def _vector(values: NDArray[np.float64]) -> Vector:
-    return (float(values[0]), float(values[1]), float(values[2]))

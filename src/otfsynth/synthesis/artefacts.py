@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -22,10 +21,7 @@ from otfsynth.config.artefacts import (
     SpikesConfig,
 )
 from otfsynth.synthesis.random_stream import RandomStream
-from otfsynth.types import SampleKey
-
-if TYPE_CHECKING:
-    from otfsynth.synthesis.parameters import Vector
+from otfsynth.types import SampleKey, Vector, vector
 
 LOSS_SITES = ((0.5, 0.88, 0.2), (0.1, 0.55, 0.15), (0.9, 0.55, 0.15))
 """Above the frontal sinus and above either ear, as shares of the brain's extent (right, front, top)."""
@@ -125,7 +121,7 @@ def sample_signal_loss(
             centre = _nearest(voxels, low + extent * (np.array(LOSS_SITES[site]) + jitter))
         else:
             centre = anywhere
-        centres.append(_vector(centre))
+        centres.append(vector(centre))
         radii.append(stream.uniform(config.radius_mm[0], config.radius_mm[1]) / spacing_mm)
         depths.append(stream.uniform(config.depth[0], config.depth[1]))
     return SignalLossParameters(tuple(centres), tuple(radii), tuple(depths))
@@ -145,7 +141,7 @@ def sample_ringing(config: RingingConfig, spacing_voxels: Vector, key: SampleKey
         return None
     shares = stream.uniforms(config.kept_share[0], config.kept_share[1], 3)
     cut = (stream.units(3) < 0.5) & (np.array(spacing_voxels) == min(spacing_voxels))
-    return RingingParameters(_vector(np.where(cut, shares, 1.0))) if cut.any() else None
+    return RingingParameters(vector(np.where(cut, shares, 1.0))) if cut.any() else None
 
 
 def sample_motion(config: MotionConfig, spacing_mm: float, key: SampleKey) -> MotionParameters | None:
@@ -161,7 +157,7 @@ def sample_motion(config: MotionConfig, spacing_mm: float, key: SampleKey) -> Mo
     away = config.shift_std_mm / spacing_mm * stream.normals(3 * count).reshape(count, 3)
     moments = np.concatenate([before, 1.0 - before[::-1]])
     places = np.concatenate([away, np.zeros((1, 3)), -away[::-1]])
-    return MotionParameters(axis, tuple(moments.tolist()), tuple(_vector(place) for place in places))
+    return MotionParameters(axis, tuple(moments.tolist()), tuple(vector(place) for place in places))
 
 
 def sample_ghosting(config: GhostingConfig, key: SampleKey) -> GhostingParameters | None:
@@ -184,8 +180,4 @@ def sample_spikes(config: SpikesConfig, intensity_range: float, key: SampleKey) 
     frequencies = stream.uniforms(-0.5, 0.5, 3 * count).reshape(count, 3)
     amplitudes = intensity_range * stream.uniforms(config.strength[0], config.strength[1], count)
     phases = stream.uniforms(0.0, 2.0 * np.pi, count)
-    return SpikesParameters(tuple(map(_vector, frequencies)), tuple(amplitudes.tolist()), tuple(phases.tolist()))
-
-
-def _vector(values: np.ndarray) -> Vector:
-    return (float(values[0]), float(values[1]), float(values[2]))
+    return SpikesParameters(tuple(map(vector, frequencies)), tuple(amplitudes.tolist()), tuple(phases.tolist()))

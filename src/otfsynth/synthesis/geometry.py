@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from otfsynth.config.synthesis import AffineConfig, SynthesisConfig, VelocityFieldConfig
-from otfsynth.synthesis.parameters import DeformationParameters, Vector
+from otfsynth.synthesis.parameters import DeformationParameters
 from otfsynth.synthesis.random_stream import RandomStream
-from otfsynth.types import SampleKey
+from otfsynth.types import SampleKey, vector
 
 Size = tuple[int, int, int]
 
@@ -47,8 +47,8 @@ def sample_deformation(
     std_mm, control_spacing_mm = _sample_velocity(config.velocity_field, RandomStream(key, "velocity_field"))
     return DeformationParameters(
         flip=flip,
-        matrix=(_vector(matrix[0]), _vector(matrix[1]), _vector(matrix[2])),
-        centre_voxels=_vector(centre),
+        matrix=(vector(matrix[0]), vector(matrix[1]), vector(matrix[2])),
+        centre_voxels=vector(centre),
         velocity_std_voxels=std_mm / spacing_mm,
         velocity_spacing_voxels=control_spacing_mm / spacing_mm,
     )
@@ -127,7 +127,3 @@ def _start(map_length: int, patch_length: int, low: int, high: int, unit: float)
     nearest = min(max(low - margin, 0), room)
     farthest = min(max(high + 1 + margin - patch_length, nearest), room)
     return min(nearest + int(unit * (farthest - nearest + 1)), farthest)
-
-
-def _vector(values: NDArray[np.float64]) -> Vector:
-    return (float(values[0]), float(values[1]), float(values[2]))

@@ -68,7 +68,7 @@ def sample_lesions(
     stream = RandomStream(key, "lesions")
     if not stream.happens(config.probability):
         return None
-    target = _target_value(config, scheme)
+    target = target_value(config, scheme)
     hosts = [value for value, name in enumerate(scheme.target_names) if value > 0 and name in config.hosts]
     voxels = [foreground[value - 1] for value in hosts if len(foreground[value - 1])]
     if not voxels:
@@ -97,7 +97,12 @@ def sample_lesions(
     )
 
 
-def _target_value(config: LesionsConfig, scheme: LabelScheme) -> int | None:
+def target_value(config: LesionsConfig, scheme: LabelScheme) -> int | None:
+    """Target value that lesion voxels get, ``None`` for that of their tissue.
+
+    Raises:
+        ConfigurationError: the scheme has no target of the name.
+    """
     if config.target is None:
         return None
     if config.target not in scheme.target_names:

@@ -26,9 +26,7 @@ from otfsynth.synthesis.tissue import (
     SubclassParameters,
     TextureParameters,
 )
-from otfsynth.types import SampleKey
-
-Vector = tuple[float, float, float]
+from otfsynth.types import SampleKey, Vector
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
 
 from otfsynth.config.shell import ShellConfig
 from otfsynth.synthesis.random_stream import RandomStream
-from otfsynth.types import SampleKey
-
-if TYPE_CHECKING:
-    from otfsynth.synthesis.parameters import Vector
+from otfsynth.types import SampleKey, Vector, vector
 
 SHELL_SPACING_VOXELS = 24
 LABELLED_SHARE = 0.1
@@ -53,7 +49,7 @@ def sample_shell(
     means = stream.uniforms(config.mean_range[0], config.mean_range[1], 3)
     means[1] = stream.uniform(0.0, config.skull_mean_max)
     stds = stream.uniforms(0.0, config.std_max, 3)
-    return ShellParameters(_vector(ends), _vector(np.maximum(means, 0.0)), _vector(stds), config.unevenness)
+    return ShellParameters(vector(ends), vector(np.maximum(means, 0.0)), vector(stds), config.unevenness)
 
 
 def is_brain_only(indices: Tensor, brain_distance: Tensor) -> bool:
@@ -63,7 +59,3 @@ def is_brain_only(indices: Tensor, brain_distance: Tensor) -> bool:
     around = (distance >= 128 + 16) & (distance <= 128 + 64)
     labelled = (indices[coarse] != 0) & around
     return bool(labelled.sum() <= LABELLED_SHARE * around.sum())
-
-
-def _vector(values: np.ndarray) -> Vector:
-    return (float(values[0]), float(values[1]), float(values[2]))

@@ -13,6 +13,7 @@ from torch import Tensor
 from otfsynth.config.checks import ConfigurationError
 from otfsynth.config.synthesis import SynthesisConfig
 from otfsynth.synthesis.geometry import Size
+from otfsynth.synthesis.lesions import target_value
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.physics import load_physics
 from otfsynth.synthesis.priors import load_priors
@@ -57,8 +58,8 @@ class Synthesizer:
         reuse_buffers: write every batch of one size into the same memory; for callers that are done with the last one.
 
     Raises:
-        ConfigurationError: the bank is empty, the size is not positive, or a prior file or a
-            table of tissues or protocols can't be used.
+        ConfigurationError: the bank is empty, the size is not positive, a prior file or a table of tissues or
+            protocols can't be used, or lesions shall have a target that the scheme lacks.
     """
 
     def __init__(
@@ -84,6 +85,8 @@ class Synthesizer:
         self.reuse_buffers = reuse_buffers
         self._priors = load_priors(config.mixture, bank.scheme.class_count)
         self._physics = load_physics(config, bank.scheme)
+        if config.lesions.probability > 0:
+            target_value(config.lesions, bank.scheme)  # a wrong name is told now, not by some later sample
         self._local = threading.local()
 
     def __call__(self, indices: Sequence[int]) -> SyntheticBatch:

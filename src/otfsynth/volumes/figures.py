@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
-from otfsynth.volumes.writing import write_bytes_atomically
+from otfsynth.volumes.canvas import new_canvas, points, write_canvas
 
 COLOURS = ("#ff5d5d", "#ffd84d", "#4fb4ff", "#59d98c", "#ff9f43", "#5fe3e8", "#f27bf0", "#c6f06b")
 """Of target values 1, 2, 3 ...; they repeat."""
@@ -25,11 +24,8 @@ CONTOURS = ("below", "over", "none")
 WINDOW_PERCENTILES = (0.5, 99.5)
 IGNORED = 255
 """Label of voxels that a reference leaves out."""
-PAGE_GREY = 27
-PAGE = f"#{PAGE_GREY:02x}{PAGE_GREY:02x}{PAGE_GREY:02x}"
-"""Not quite black, so that the field of view of a picture shows where it is 0."""
-PANEL_WIDTH, PANEL_GAP, GAP, LINE, FONT, DPI = 660, 22, 3, 15, 11, 100
-"""Pixels: a panel's width, the space between panels and between pictures, a line of text, its letters; dots an inch."""
+PANEL_WIDTH, PANEL_GAP, GAP, LINE, FONT = 660, 22, 3, 15, 11
+"""Pixels: a panel's width, the space between panels and between pictures, a line of text, its letters."""
 
 
 @dataclass(frozen=True)
@@ -74,28 +70,16 @@ def draw_panels(
         contours: ``below`` shows every picture twice, without and with contours; ``over`` once, with them; ``none``.
         footer: a line beside the legend.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # late: matplotlib takes a while to import
-    from matplotlib.figure import Figure
-
     columns = min(columns, len(panels))
     layout = _Layout.of(panels, columns, contours)
     rows = -(-len(panels) // columns)
     width, height = columns * layout.panel_width + PANEL_GAP, rows * layout.panel_height + PANEL_GAP + 2 * LINE
-    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=PAGE)
-    FigureCanvasAgg(figure)
-    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0), xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
-    axes.set_axis_off()
-    canvas = np.full((height, width), PAGE_GREY, np.uint8)
+    axes, canvas = new_canvas(width, height)
     for position, panel in enumerate(panels):
         row, column = divmod(position, columns)
         _draw_panel(panel, layout, axes, canvas, PANEL_GAP + column * layout.panel_width, row * layout.panel_height)
-    axes.imshow(np.dstack([canvas] * 3), interpolation="none", aspect="auto")  # RGB: four times as fast as a colour map
     _legend(axes, panels, target_names if contours != "none" else (), height - LINE, width, footer)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    picture = BytesIO()
-    figure.savefig(picture, dpi=DPI, format="png", facecolor=PAGE, pil_kwargs={"compress_level": 3})
-    write_bytes_atomically(path, picture.getvalue())
-    return path
+    return write_canvas(axes, canvas, path)
 
 
 def central_slices(panel: Panel) -> tuple[int, int, int]:
@@ -245,7 +229,3 @@ def _legend(axes: Any, panels: Sequence[Panel], target_names: Sequence[str], y: 
 def colour_of(value: int) -> str:
     """Colour of a target value from 1 on."""
     return COLOURS[(value - 1) % len(COLOURS)]
-
-
-def points(pixels: float) -> float:
-    return pixels * 72 / DPI

@@ -61,3 +61,28 @@ def isotropic_grid(shape: tuple[int, int, int], affine: np.ndarray, spacing_mm: 
     scaled[:3, 3] = middle - scaled[:3, :3] @ ((sizes - 1) / 2)
     x, y, z = (int(size) for size in sizes)
     return Grid((x, y, z), scaled)
+
+
+def corner_distance_mm(one: Grid, other: Grid) -> float:
+    """Largest distance between corner voxels of two grids of one shape; 0 where they coincide."""
+    corners = np.array([[*corner, 1] for corner in np.ndindex(2, 2, 2)]) * [*(np.array(one.shape) - 1), 1]
+    return float(np.linalg.norm((corners @ (one.affine - other.affine).T)[:, :3], axis=1).max())
+
+
+def bounding_box(mask: np.ndarray, margin: int = 0) -> tuple[slice, slice, slice]:
+    """Smallest box around a mask, widened by ``margin`` voxels as far as the volume goes.
+
+    Args:
+        mask: bool (x, y, z).
+        margin: voxels on every side.
+
+    Raises:
+        ValueError: the mask is empty.
+    """
+    extents = []
+    for axis in range(3):
+        present = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
+        if not len(present):
+            raise ValueError("an empty mask has no bounding box")
+        extents.append(slice(max(int(present[0]) - margin, 0), min(int(present[-1]) + 1 + margin, mask.shape[axis])))
+    return extents[0], extents[1], extents[2]

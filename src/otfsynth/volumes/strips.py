@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from otfsynth.volumes.canvas import new_canvas, points, write_canvas
 from otfsynth.volumes.figures import (
-    DPI,
     EDGES,
     FONT,
     GAP,
     LINE,
-    PAGE,
-    PAGE_GREY,
     PANEL_GAP,
     Panel,
     central_slices,
@@ -25,10 +22,8 @@ from otfsynth.volumes.figures import (
     intensity_window,
     mark_edges,
     plane,
-    points,
     resized,
 )
-from otfsynth.volumes.writing import write_bytes_atomically
 
 PLANE_AXES = {"sagittal": 0, "coronal": 1, "axial": 2}
 MARGIN, LETTER = PANEL_GAP // 2, 0.62 * FONT
@@ -58,9 +53,6 @@ def draw_strip(
         heading: a line above everything.
         footer: facts below everything, in as many lines as they need.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # late: matplotlib takes a while to import
-    from matplotlib.figure import Figure
-
     slices, scale = telling_slices(panels), _scale(panels[0], planes, width)
     columns = [_column(panel, slices, planes, scale) for panel in panels]
     heights = [picture.shape[0] for picture in columns[0]]
@@ -70,11 +62,7 @@ def draw_strip(
     top = MARGIN + LINE * (heading_lines + max(panel.title.count("\n") + 1 for panel in panels)) + GAP
     bottom = top + sum(heights) + GAP * len(heights)
     total_height = bottom + LINE * len(facts) + MARGIN
-    figure = Figure(figsize=(total_width / DPI, total_height / DPI), dpi=DPI, facecolor=PAGE)
-    FigureCanvasAgg(figure)
-    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0), xlim=(-0.5, total_width - 0.5), ylim=(total_height - 0.5, -0.5))
-    axes.set_axis_off()
-    canvas = np.full((total_height, total_width), PAGE_GREY, np.uint8)
+    axes, canvas = new_canvas(total_width, total_height)
     _write(axes, [heading], 2 * GAP, MARGIN, "left", BRIGHT)
     for number, (panel, pictures) in enumerate(zip(panels, columns, strict=True)):
         left = 2 * GAP + number * (width + GAP)
@@ -87,12 +75,7 @@ def draw_strip(
                 mark_edges(axes, EDGES[PLANE_AXES[name]], x, y, picture.shape)
             y += picture.shape[0] + GAP
     _write(axes, facts, 2 * GAP, bottom, "left", DIM)
-    axes.imshow(np.dstack([canvas] * 3), interpolation="none", aspect="auto")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = BytesIO()
-    figure.savefig(file, dpi=DPI, format="png", facecolor=PAGE, pil_kwargs={"compress_level": 6})
-    write_bytes_atomically(path, file.getvalue())
-    return path
+    return write_canvas(axes, canvas, path, compress_level=6)
 
 
 def telling_slices(panels: Sequence[Panel]) -> tuple[int, int, int]:

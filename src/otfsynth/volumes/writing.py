@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +65,24 @@ def write_bytes_atomically(path: str | Path, payload: bytes) -> Path:
     finally:
         part.unlink(missing_ok=True)
     return path
+
+
+def write_csv_atomically(
+    path: str | Path, columns: Sequence[str], rows: Iterable[Sequence[object]], line_end: str = "\r\n"
+) -> Path:
+    """Write a table in UTF-8, its head first; see :func:`csv_bytes`.
+
+    Raises:
+        VolumeError: as :func:`write_bytes_atomically`.
+    """
+    return write_bytes_atomically(path, csv_bytes(columns, rows, line_end))
+
+
+def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[object]], line_end: str = "\r\n") -> bytes:
+    """A table as the bytes of a CSV file; lines end as RFC 4180 has it, unless asked for otherwise."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator=line_end).writerows([columns, *rows])
+    return text.getvalue().encode()
 
 
 def _nifti(values: np.ndarray, affine: np.ndarray, header: Any) -> nib.Nifti1Image:

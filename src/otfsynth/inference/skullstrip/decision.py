@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from otfsynth.inference.preparation import bounding_box
 from otfsynth.inference.skullstrip.stripper import finite
-from otfsynth.volumes import spacing_of
+from otfsynth.volumes import bounding_box, spacing_of
 
 LARGEST_BRAIN_ML = 2400.0
 """With its meninges and all fluid inside them; heads, even defaced and without neck, have 2700 and more."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from otfsynth.inference.preparation import from_canonical
 from otfsynth.inference.skullstrip.stripper import SkullStripError
-from otfsynth.volumes import Volume, is_volume_name, read_volume, to_canonical, volume_stem
+from otfsynth.volumes import Grid, Volume, corner_distance_mm, is_volume_name, read_volume, to_canonical, volume_stem
 
 MASK_ENDINGS = ("_desc-brain_mask", "_mask", "_brain_mask", "_brainmask", "_bet", "")
 """Behind the name of the case, in the order in which they are tried."""
@@ -86,9 +86,8 @@ def checked_mask(inside: np.ndarray, affine: np.ndarray, volume: Volume, name: s
             f"mask '{name}' has the shape {inside.shape}, scan '{volume.name}' {volume.data.shape}; "
             "make the mask on the grid of the scan"
         )
-    corners = np.array(np.meshgrid(*((0, size - 1) for size in turned.shape))).reshape(3, -1)
-    difference = affine - wanted_affine
-    apart_mm = np.linalg.norm(difference[:3, :3] @ corners + difference[:3, 3:], axis=0).max()
+    x, y, z = turned.shape
+    apart_mm = corner_distance_mm(Grid((x, y, z), affine), Grid((x, y, z), wanted_affine))
     if apart_mm > MOST_APART_MM:
         raise SkullStripError(
             f"mask '{name}' lies up to {apart_mm:.1f} mm beside scan '{volume.name}'; "
