@@ -205,7 +205,7 @@ class _Run:
         return ScanSegmenter(predictor, self.stripper, options)
 
     def _precision(self) -> str:
-        from otfsynth.learning.precision import choose_precision
+        from otfsynth.networks.precision import choose_precision
 
         return choose_precision(self.config.precision, self.device.type)
 

@@ -116,7 +116,7 @@ def _report(
     """Print the scores and where the results are; segment the embedded scan after a run on the embedded maps."""
     from otfsynth.data.embedded import EMBEDDED
     from otfsynth.learning.demonstration import demonstrate
-    from otfsynth.learning.precision import choose_precision
+    from otfsynth.networks.precision import choose_precision
 
     best, last = folder / "checkpoints" / "best.ckpt", folder / "checkpoints" / "last.ckpt"
     checkpoint = best if best.is_file() else last

@@ -11,7 +11,7 @@ from otfsynth.config.optimizer import OptimizerConfig
 from otfsynth.config.trainer import TrainerConfig
 from otfsynth.learning.averaging import MovingAverage
 from otfsynth.learning.optimization import build_optimizer, build_schedule, learning_rate_factor
-from otfsynth.learning.precision import choose_precision
+from otfsynth.networks.precision import choose_precision
 from otfsynth.resources import conf_folder
 
 
@@ -92,7 +92,7 @@ def test_moving_average_by_hand() -> None:
 def test_precision_is_taken_as_asked_or_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_precision("32-true", "cpu") == "32-true"
     for supported, expected in ((True, "bf16-mixed"), (False, "32-true")):
-        monkeypatch.setattr("otfsynth.learning.precision.cpu_computes_bfloat16", lambda answer=supported: answer)
+        monkeypatch.setattr("otfsynth.networks.precision.cpu_computes_bfloat16", lambda answer=supported: answer)
         assert choose_precision("auto", "cpu") == expected
 
 

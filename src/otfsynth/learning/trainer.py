@@ -18,9 +18,9 @@ from otfsynth.data.datamodule import SyntheticDataModule
 from otfsynth.learning.checkpoints import CheckpointFiles, Checkpoints, find_resume
 from otfsynth.learning.module import SegmentationModule
 from otfsynth.learning.pictures import Pictures
-from otfsynth.learning.precision import choose_precision
 from otfsynth.learning.progress import StepProgress
 from otfsynth.learning.records import Records
+from otfsynth.networks.precision import choose_precision
 
 # Lightning's advice for runs of another kind: samples are made on the device, not loaded by workers.
 HARMLESS = (
