@@ -72,7 +72,7 @@ LINEAR = _struct(("lower", POINTER), ("fraction", POINTER), ("inputs", I32), ("p
 
 OPERATORS: dict[str, np.dtype[np.void]] = {
     "LatticeNoise": _struct(
-        ("coefficients", POINTER), ("count", I64), ("key", RANDOM_KEY), ("std", F32), ("padding_", I32)
+        ("coefficients", POINTER), ("count", I64), ("key", RANDOM_KEY), ("std", F32), ("interleaved", I32)
     ),
     "FlowStart": _struct(("velocity", LATTICE), ("displacement", POINTER), ("shape", I32, 3), ("origin", F32)),
     "QuasiInterpolate": _struct(("values", POINTER), ("coefficients", POINTER), ("shape", I32, 3), ("padding_", I32)),

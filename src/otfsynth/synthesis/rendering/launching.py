@@ -30,8 +30,13 @@ class Launcher:
             operator[field] = value
         kernels.launch(name, operator, self.threads)
 
-    def noise_lattice(self, name: str, shape: tuple[int, ...], key: SampleKey, stage: int, field_std: float) -> int:
-        """Address of normal coefficients whose spline has a root mean square of ``field_std``."""
+    def noise_lattice(
+        self, name: str, shape: tuple[int, ...], key: SampleKey, stage: int, field_std: float, interleaved: bool = False
+    ) -> int:
+        """Address of normal coefficients whose spline has a root mean square of ``field_std``.
+
+        ``interleaved``: of a shape (components, x, y, z), written as (x, y, z, components).
+        """
         coefficients = self.workspace.take(name, np.float32, shape)
         self(
             "LatticeNoise",
@@ -39,6 +44,7 @@ class Launcher:
             count=coefficients.size,
             key=random_key(key, stage),
             std=field_std * FIELD_STD_TO_COEFFICIENT_STD,
+            interleaved=coefficients[0].size if interleaved else 0,
         )
         return int(coefficients.ctypes.data)
 
