@@ -20,7 +20,7 @@ from tests.references.geometry import (
     source_coordinates,
     velocity_lattice,
 )
-from tests.references.random import STAGES, lattice_normals, normals, philox4x32, row_normals
+from tests.references.random import STAGES, lattice_normals, normals, philox4x32, row_normals, row_words
 from tests.references.sample import render, source_labels
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "quasi_interpolate",
     "render",
     "row_normals",
+    "row_words",
     "sample_positions",
     "smooth_field",
     "source_coordinates",

@@ -33,72 +33,94 @@ def is_corrupted(parameters: SynthesisParameters) -> bool:
 
 def corrupt(parameters: SynthesisParameters, image: NDArray[Any], output: NDArray[Any]) -> None:
     """Magnitude of the image after what happened to its k-space; float32 (x, y, z), both on the acquired grid."""
-    motion, ghosting, spikes = parameters.motion, parameters.ghosting, parameters.spikes
+    motion, ghosting = parameters.motion, parameters.ghosting
     volume = torch.from_numpy(image)
-    if ghosting is not None and motion is None and spikes is None:
-        _ghost_in_parts(volume, ghosting, torch.from_numpy(output))
-        return
+    across = 0
     if motion is not None:
-        spectrum = torch.fft.fftn(volume)
-        _move(spectrum, motion, parameters.acquisition.spacing_voxels)
-        if ghosting is not None:
-            _weaken_lines(spectrum, ghosting)
-        volume = torch.fft.ifftn(spectrum)
+        factors = _motion_ramps(motion, volume.shape, parameters.acquisition.spacing_voxels)
+        volume = _multiplied(volume, factors if ghosting is None else [*factors, _line_weights(ghosting, volume.shape)])
     elif ghosting is not None:
-        spectrum = torch.fft.fft(volume, dim=ghosting.axis)
-        _weaken_lines(spectrum, ghosting)
-        volume = torch.fft.ifft(spectrum, dim=ghosting.axis)
-    if spikes is not None:
-        volume = volume + _waves(volume.shape, spikes)
-    torch.abs(volume, out=torch.from_numpy(output))
+        across = 1 if ghosting.axis == 0 else 0  # one axis is transformed, so slabs across another one do
+        weights = _line_weights(ghosting, volume.shape)
+    waves = _Waves(volume.shape, parameters.spikes)
+    magnitudes = torch.from_numpy(output).split(SLAB, across)
+    for number, (part, magnitude) in enumerate(zip(volume.split(SLAB, across), magnitudes, strict=True)):
+        slab = part
+        if motion is None and ghosting is not None:
+            spectrum = torch.fft.fft(part, dim=ghosting.axis).mul_(weights)
+            slab = torch.fft.ifft(spectrum, dim=ghosting.axis)
+        magnitude.copy_(waves.added_to(slab, across, number * SLAB).abs())
 
 
-def _move(spectrum: Tensor, motion: MotionParameters, spacing_voxels: tuple[float, float, float]) -> None:
-    """Shift the head for each line by where it lay when the line was acquired: a phase ramp, in place."""
-    lines = torch.fft.fftfreq(spectrum.shape[motion.axis], dtype=torch.float64)
+def _multiplied(volume: Tensor, factors: list[Tensor]) -> Tensor:
+    """The volume with its k-space multiplied by every factor, which broadcast to it; complex (x, y, z).
+
+    Slab by slab, so that what is worked on stays in the processor's cache: twice as fast as whole transforms.
+    """
+    spectrum = torch.empty(volume.shape, dtype=torch.complex64)
+    for part, result in zip(volume.split(SLAB, 0), spectrum.split(SLAB, 0), strict=True):
+        result.copy_(torch.fft.fftn(part, dim=(1, 2)))
+    for number, part in enumerate(spectrum.split(SLAB, 1)):
+        line = torch.fft.fft(part, dim=0)
+        for factor in factors:
+            line *= factor if factor.shape[1] == 1 else factor[:, number * SLAB : number * SLAB + part.shape[1]]
+        part.copy_(torch.fft.ifft(line, dim=0))
+    for part in spectrum.split(SLAB, 0):
+        part.copy_(torch.fft.ifftn(part, dim=(1, 2)))
+    return spectrum
+
+
+def _motion_ramps(
+    motion: MotionParameters, size: torch.Size, spacing_voxels: tuple[float, float, float]
+) -> list[Tensor]:
+    """Shift the head for each line by where it lay when the line was acquired: a phase ramp for each axis."""
+    lines = torch.fft.fftfreq(size[motion.axis], dtype=torch.float64)
     place = np.searchsorted(motion.moves_at, lines.numpy() + 0.5)  # frequencies are acquired from the lowest
     shifts = torch.tensor(motion.shifts_voxels, dtype=torch.float64)[torch.from_numpy(place)]
     shifts[_is_centre(lines, MOTION_CENTRE_SHARE)] = 0.0
+    ramps = []
     for axis in range(3):
         shift = shifts[:, axis] / spacing_voxels[axis]
-        frequency = torch.fft.fftfreq(spectrum.shape[axis], dtype=torch.float64)
+        frequency = torch.fft.fftfreq(size[axis], dtype=torch.float64)
         turns = lines * shift if axis == motion.axis else shift[:, None] * frequency[None, :]
-        ramp = torch.polar(torch.ones_like(turns), -2.0 * math.pi * turns).to(spectrum.dtype)
+        ramp = torch.polar(torch.ones_like(turns), -2.0 * math.pi * turns).to(torch.complex64)
         shape = [1, 1, 1]
         shape[motion.axis], shape[axis] = len(lines), len(frequency)
-        spectrum *= (ramp.T if axis < motion.axis else ramp).reshape(shape)
+        ramps.append((ramp.T if axis < motion.axis else ramp).reshape(shape))
+    return ramps
 
 
-def _ghost_in_parts(volume: Tensor, ghosting: GhostingParameters, output: Tensor) -> None:
-    """One axis is transformed, so slabs across another one do; small ones stay in the cache: three times faster."""
-    across = 1 if ghosting.axis == 0 else 0
-    for part, magnitude in zip(volume.split(SLAB, across), output.split(SLAB, across), strict=True):
-        spectrum = torch.fft.fft(part, dim=ghosting.axis)
-        _weaken_lines(spectrum, ghosting)
-        magnitude.copy_(torch.fft.ifft(spectrum, dim=ghosting.axis).abs())
-
-
-def _weaken_lines(spectrum: Tensor, ghosting: GhostingParameters) -> None:
-    lines = torch.fft.fftfreq(spectrum.shape[ghosting.axis], dtype=torch.float64)
+def _line_weights(ghosting: GhostingParameters, size: torch.Size) -> Tensor:
+    lines = torch.fft.fftfreq(size[ghosting.axis], dtype=torch.float64)
     order = torch.round(lines * len(lines)).long()
     weak = (order % ghosting.period == 0) & ~_is_centre(lines, GHOSTING_CENTRE_SHARE)
-    factors = torch.where(weak, 1.0 - ghosting.strength, 1.0).to(torch.float32)
     shape = [1, 1, 1]
     shape[ghosting.axis] = len(lines)
-    spectrum *= factors.reshape(shape)
+    return torch.where(weak, 1.0 - ghosting.strength, 1.0).to(torch.float32).reshape(shape)
 
 
 def _is_centre(lines: Tensor, share: float) -> Tensor:
     return lines.abs() <= share / 2
 
 
-def _waves(shape: torch.Size, spikes: SpikesParameters) -> Tensor:
-    """A point of k-space is a plane wave: the product of one wave for each axis."""
-    total = torch.zeros(shape, dtype=torch.complex64)
-    for frequency, amplitude, phase in zip(spikes.frequencies, spikes.amplitudes, spikes.phases_rad, strict=True):
-        waves = []
-        for axis, length in enumerate(shape):
-            turns = 2.0 * math.pi * frequency[axis] * torch.arange(length, dtype=torch.float64)
-            waves.append(torch.polar(torch.ones_like(turns), turns + (phase if axis == 0 else 0.0)).to(torch.complex64))
-        total += amplitude * waves[0][:, None, None] * waves[1][None, :, None] * waves[2][None, None, :]
-    return total
+class _Waves:
+    """What spikes add: a point of k-space is a plane wave, the product of one wave for each axis."""
+
+    def __init__(self, shape: torch.Size, spikes: SpikesParameters | None) -> None:
+        self._factors: list[list[Tensor]] = []
+        if spikes is None:
+            return
+        for frequency, amplitude, phase in zip(spikes.frequencies, spikes.amplitudes, spikes.phases_rad, strict=True):
+            waves = []
+            for axis, length in enumerate(shape):
+                turns = 2.0 * math.pi * frequency[axis] * torch.arange(length, dtype=torch.float64)
+                size = torch.full_like(turns, amplitude if axis == 0 else 1.0)
+                waves.append(torch.polar(size, turns + (phase if axis == 0 else 0.0)).to(torch.complex64))
+            self._factors.append(waves)
+
+    def added_to(self, slab: Tensor, axis: int, first: int) -> Tensor:
+        """The slab that begins at position ``first`` of ``axis``, with all waves added."""
+        for waves in self._factors:
+            here = [wave[first : first + slab.shape[axis]] if a == axis else wave for a, wave in enumerate(waves)]
+            slab = torch.addcmul(slab, (here[0][:, None] * here[1])[:, :, None], here[2].expand(slab.shape))
+        return slab
