@@ -69,6 +69,31 @@ OTF_EXPORT int otf_launch(const char* name, const void* operators, long long cou
 
 OTF_EXPORT const char* otf_variant() { return chosen().name; }
 
+// How a GPU launches a batch: the largest number of indices or rows, and the most working memory a row needs, in floats;
+// -1 for an operator of indices. Pointers are compared with null, never read. Returns 1 for an unknown operator.
+OTF_EXPORT int otf_launch_size(const char* name, const void* operators, long long count, long long* size, long long* scratch) {
+    *size = 0;
+    *scratch = -1;
+#define OTF_SIZE_OF_ELEMENT(Operator)                                                   \
+    if (std::strcmp(name, #Operator) == 0) {                                            \
+        const Operator* batch = static_cast<const Operator*>(operators);                \
+        for (i64 o = 0; o < count; ++o) *size = batch[o].size() > *size ? batch[o].size() : *size; \
+        return 0;                                                                       \
+    }
+#define OTF_SIZE_OF_ROW(Operator)                                                       \
+    if (std::strcmp(name, #Operator) == 0) {                                            \
+        const Operator* batch = static_cast<const Operator*>(operators);                \
+        for (i64 o = 0; o < count; ++o) {                                               \
+            *size = batch[o].size() > *size ? batch[o].size() : *size;                  \
+            *scratch = batch[o].scratch_floats() > *scratch ? batch[o].scratch_floats() : *scratch; \
+        }                                                                               \
+        return 0;                                                                       \
+    }
+    OTF_ELEMENT_OPERATORS(OTF_SIZE_OF_ELEMENT)
+    OTF_ROW_OPERATORS(OTF_SIZE_OF_ROW)
+    return 1;
+}
+
 // Philox4x32-10 of n counters, for the published test vectors.
 OTF_EXPORT void otf_philox4x32(const unsigned* counters, unsigned k0, unsigned k1, unsigned* out, long long n) {
     for (long long i = 0; i < n; ++i) {

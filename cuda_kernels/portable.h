@@ -61,6 +61,7 @@ OTF_INLINE float larger(float a, float b) { return a > b ? a : b; }
 OTF_INLINE float clamp(float value, float low, float high) { return smaller(larger(value, low), high); }
 OTF_INLINE i32 clamp_index(i32 value, i32 low, i32 high) { return value < low ? low : (value > high ? high : value); }
 
+#ifndef OTF_DEVICE_CODE  // NVRTC takes no functions of the host
 // One CPU thread is a team of one: `lane` and `lanes` are constants, so the row loops are plain loops.
 struct HostTeam {
     static constexpr i32 lane = 0;
@@ -71,6 +72,7 @@ struct HostTeam {
     float lowest(float value) const { return value; }
     float highest(float value) const { return value; }
 };
+#endif
 
 // Rows of working memory, handed out one after the other; each starts on a cache line.
 struct Scratch {

@@ -40,6 +40,8 @@ def library() -> ctypes.CDLL:
     opened = ctypes.CDLL(spec.origin)
     opened.otf_launch.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_longlong, ctypes.c_int]
     opened.otf_launch.restype = ctypes.c_int
+    opened.otf_launch_size.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_longlong, *[ctypes.c_void_p] * 2]
+    opened.otf_launch_size.restype = ctypes.c_int
     opened.otf_variant.restype = ctypes.c_char_p
     opened.otf_philox4x32.argtypes = [ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p, ctypes.c_longlong]
     opened.otf_fields.argtypes = [ctypes.POINTER(ctypes.c_void_p)]
@@ -67,6 +69,22 @@ def launch(name: str, operators: NDArray[np.void], threads: int) -> None:
         raise MemoryError(f"{name}: no working memory left for {threads} threads")
     if status != 0:
         raise RuntimeError(f"{name} is not an operator of the built extension; rebuild it with 'pip install -e .'")
+
+
+def launch_size(name: str, operators: NDArray[np.void]) -> tuple[int, int | None]:
+    """What a GPU must know to launch a batch of one operator; no pointer is followed.
+
+    Returns:
+        The largest number of indices or rows of the batch, and the most floats of working memory a row needs; None of
+        an operator that works on single indices.
+    """
+    size, scratch = ctypes.c_longlong(), ctypes.c_longlong()
+    status = library().otf_launch_size(
+        name.encode(), operators.ctypes.data, len(operators), ctypes.byref(size), ctypes.byref(scratch)
+    )
+    if status != 0:
+        raise RuntimeError(f"{name} is not an operator of the built extension; rebuild it with 'pip install -e .'")
+    return size.value, None if scratch.value < 0 else scratch.value
 
 
 def philox4x32(counter: NDArray[np.uint32], key: tuple[int, int]) -> NDArray[np.uint32]:

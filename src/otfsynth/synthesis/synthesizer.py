@@ -111,7 +111,7 @@ class Synthesizer:
         renderer = self._renderer()
         for i, record in enumerate(parameters):
             label_map = self._find(record)
-            renderer.render(record, label_map, image[i, 0].numpy(), target[i, 0].numpy())
+            renderer.render(record, label_map, image[i, 0], target[i, 0])
         batch = SyntheticBatch(image, target, list(parameters))
         return batch if self.device.type == "cpu" else batch.to(self.device, non_blocking=True)
 

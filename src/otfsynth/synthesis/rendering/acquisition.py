@@ -36,8 +36,7 @@ def acquire(launch: Launcher, parameters: SynthesisParameters, buffers: Buffers)
     corrupted = kspace.is_corrupted(parameters)
     receiver = receiver_fields(launch, parameters, shape)
     first = buffers.image
-    memory = launch.workspace.take("second", np.float32, size)
-    second = memory.ctypes.data
+    second = launch.workspace.take("second", np.float32, size)
     _sample_along_row(launch, parameters, buffers, bands[2], second)
     if bands[0].is_identity and bands[1].is_identity and not receiver and not corrupted:
         return AcquiredImage(second, shape)
@@ -46,10 +45,10 @@ def acquire(launch: Launcher, parameters: SynthesisParameters, buffers: Buffers)
     last = {} if corrupted else receiver
     _sample_across_rows(launch, first, second, bands[0], last, rows, shape[1], size[0], shape[2])
     if corrupted:
-        output = launch.workspace.take("kspace", np.float32, shape)
-        kspace.corrupt(parameters, memory.reshape(-1)[: output.size].reshape(shape), output)
+        image, output = launch.workspace.tensor("second", shape), launch.workspace.tensor("kspace", shape)
+        kspace.corrupt(launch, parameters, image, output)
         band = sampling_matrix(shape[0], 1.0, 0.0)
-        _sample_across_rows(launch, output.ctypes.data, second, band, receiver, rows, shape[1], shape[0], shape[2])
+        _sample_across_rows(launch, output.data_ptr(), second, band, receiver, rows, shape[1], shape[0], shape[2])
     return AcquiredImage(second, shape)
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from torch import Tensor
 
 from otfsynth.kernels.operators import STATISTICS
 from otfsynth.synthesis.parameters import SynthesisParameters
@@ -32,25 +31,23 @@ class Buffers:
     row_statistics: int
 
     @classmethod
-    def of(
-        cls, launch: Launcher, parameters: SynthesisParameters, image: NDArray[Any], target: NDArray[Any]
-    ) -> Buffers:
+    def of(cls, launch: Launcher, parameters: SynthesisParameters, image: Tensor, target: Tensor) -> Buffers:
         size, workspace = parameters.size, launch.workspace
         strip, view = parameters.skull_strip, parameters.field_of_view
         cuts = strip is not None or view is not None or parameters.background == "zero"
         return cls(
             size=size,
-            image=image.ctypes.data,
-            target=target.ctypes.data,
-            mask=workspace.take("mask", np.uint8, size).ctypes.data if cuts else 0,
-            row_statistics=workspace.take("row_statistics", STATISTICS, size[:2]).ctypes.data,
+            image=image.data_ptr(),
+            target=target.data_ptr(),
+            mask=workspace.take("mask", np.uint8, size) if cuts else 0,
+            row_statistics=workspace.take("row_statistics", STATISTICS, size[:2]),
         )
 
     def fold_statistics(self, launch: Launcher) -> int:
         """Fold the rows' statistics to the volume's; their address."""
         slices, rows, _ = self.size
-        folded = launch.workspace.take("slice_statistics", STATISTICS, (slices,)).ctypes.data
-        total = launch.workspace.take("statistics", STATISTICS, (1,)).ctypes.data
+        folded = launch.workspace.take("slice_statistics", STATISTICS, (slices,))
+        total = launch.workspace.take("statistics", STATISTICS, (1,))
         launch("FoldStatistics", entries=self.row_statistics, folded=folded, groups=slices, group=rows)
         launch("FoldStatistics", entries=folded, folded=total, groups=1, group=slices)
-        return int(total)
+        return total

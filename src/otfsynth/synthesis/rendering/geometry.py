@@ -25,7 +25,7 @@ def source_lattice(launch: Launcher, parameters: SynthesisParameters) -> NDArray
     origin = float(-FLOW_SPACING * FLOW_MARGIN)
     flow = _flow(launch, parameters, shape, origin) if deformation.velocity_std_voxels > 0 else 0
     matrix = np.array(deformation.matrix)
-    coefficients = launch.workspace.take("source", np.float32, (3, *shape)).ctypes.data
+    coefficients = launch.workspace.take("source", np.float32, (3, *shape))
     launch(
         "SourceLattice",
         flow=flow,
@@ -51,8 +51,8 @@ def _flow(launch: Launcher, parameters: SynthesisParameters, shape: NDArray[Any]
         deformation.velocity_std_voxels,
         interleaved=True,
     )
-    displacement = launch.workspace.take("displacement", np.float32, (*shape, 3)).ctypes.data
-    coefficients = launch.workspace.take("flow", np.float32, (*shape, 3)).ctypes.data
+    displacement = launch.workspace.take("displacement", np.float32, (*shape, 3))
+    coefficients = launch.workspace.take("flow", np.float32, (*shape, 3))
     velocity = lattice(control, control_shape, origin - spacing, spacing)
     flow = lattice(coefficients, shape, origin, FLOW_SPACING)
     launch("FlowStart", velocity=velocity, displacement=displacement, shape=shape, origin=origin)
@@ -60,4 +60,4 @@ def _flow(launch: Launcher, parameters: SynthesisParameters, shape: NDArray[Any]
         launch("QuasiInterpolate", values=displacement, coefficients=coefficients, shape=shape)
         launch("FlowSquare", flow=flow, displacement=displacement)
     launch("QuasiInterpolate", values=displacement, coefficients=coefficients, shape=shape)
-    return int(coefficients)
+    return coefficients

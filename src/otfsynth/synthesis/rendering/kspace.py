@@ -22,6 +22,7 @@ from otfsynth.synthesis.artefacts import (
     SpikesParameters,
 )
 from otfsynth.synthesis.parameters import SynthesisParameters
+from otfsynth.synthesis.rendering.launching import Launcher
 
 SLAB = 4
 """Slices of a part that is transformed at once."""
@@ -31,96 +32,107 @@ def is_corrupted(parameters: SynthesisParameters) -> bool:
     return any(stage is not None for stage in (parameters.motion, parameters.ghosting, parameters.spikes))
 
 
-def corrupt(parameters: SynthesisParameters, image: NDArray[Any], output: NDArray[Any]) -> None:
+def corrupt(launch: Launcher, parameters: SynthesisParameters, image: Tensor, output: Tensor) -> None:
     """Magnitude of the image after what happened to its k-space; float32 (x, y, z), both on the acquired grid."""
-    motion, ghosting = parameters.motion, parameters.ghosting
-    volume = torch.from_numpy(image)
-    across = 0
-    if motion is not None:
-        factors = _motion_ramps(motion, volume.shape, parameters.acquisition.spacing_voxels)
-        volume = _multiplied(volume, factors if ghosting is None else [*factors, _line_weights(ghosting, volume.shape)])
-    elif ghosting is not None:
-        across = 1 if ghosting.axis == 0 else 0  # one axis is transformed, so slabs across another one do
-        weights = _line_weights(ghosting, volume.shape)
-    waves = _Waves(volume.shape, parameters.spikes)
-    magnitudes = torch.from_numpy(output).split(SLAB, across)
-    for number, (part, magnitude) in enumerate(zip(volume.split(SLAB, across), magnitudes, strict=True)):
-        slab = part
-        if motion is None and ghosting is not None:
-            spectrum = torch.fft.fft(part, dim=ghosting.axis).mul_(weights)
-            slab = torch.fft.ifft(spectrum, dim=ghosting.axis)
-        magnitude.copy_(waves.added_to(slab, across, number * SLAB).abs())
+    motion, ghosting, spikes = parameters.motion, parameters.ghosting, parameters.spikes
+    shape = image.shape
+    factors = [] if motion is None else _motion_ramps(motion, shape, parameters.acquisition.spacing_voxels)
+    if ghosting is not None:
+        factors.append(_line_weights(ghosting, shape))
+    factors_there = [launch.workspace.constant(factor) for factor in factors]
+    waves = [] if spikes is None else [[launch.workspace.constant(w) for w in axes] for axes in _waves(spikes, shape)]
+
+    def run() -> None:
+        volume, axis, across = image, None, 0
+        if motion is not None:
+            volume = _multiplied(image, factors_there)
+        elif ghosting is not None:
+            axis = ghosting.axis
+            across = 1 if axis == 0 else 0  # one axis is transformed, so slabs across another one do
+        slab = _slab(volume, across)
+        for number, (part, magnitude) in enumerate(
+            zip(volume.split(slab, across), output.split(slab, across), strict=True)
+        ):
+            if axis is not None:
+                part = torch.fft.ifft(torch.fft.fft(part, dim=axis).mul_(factors_there[0]), dim=axis)
+            for wave in waves:
+                part = _with_wave(part, wave, across, number * slab)
+            magnitude.copy_(part.abs())
+
+    launch.torch_stage("kspace", run)
+
+
+def _slab(volume: Tensor, axis: int) -> int:
+    """Slices that are worked on at once: few on a CPU, so that they stay in its cache, which is twice as fast."""
+    return SLAB if volume.device.type == "cpu" else volume.shape[axis]
 
 
 def _multiplied(volume: Tensor, factors: list[Tensor]) -> Tensor:
-    """The volume with its k-space multiplied by every factor, which broadcast to it; complex (x, y, z).
-
-    Slab by slab, so that what is worked on stays in the processor's cache: twice as fast as whole transforms.
-    """
-    spectrum = torch.empty(volume.shape, dtype=torch.complex64)
-    for part, result in zip(volume.split(SLAB, 0), spectrum.split(SLAB, 0), strict=True):
+    """The volume with its k-space multiplied by every factor, which broadcast to it; complex (x, y, z)."""
+    spectrum = torch.empty(volume.shape, dtype=torch.complex64, device=volume.device)
+    slices, lines = _slab(volume, 0), _slab(volume, 1)
+    for part, result in zip(volume.split(slices, 0), spectrum.split(slices, 0), strict=True):
         result.copy_(torch.fft.fftn(part, dim=(1, 2)))
-    for number, part in enumerate(spectrum.split(SLAB, 1)):
+    for number, part in enumerate(spectrum.split(lines, 1)):
         line = torch.fft.fft(part, dim=0)
         for factor in factors:
-            line *= factor if factor.shape[1] == 1 else factor[:, number * SLAB : number * SLAB + part.shape[1]]
+            line *= factor if factor.shape[1] == 1 else factor[:, number * lines : number * lines + part.shape[1]]
         part.copy_(torch.fft.ifft(line, dim=0))
-    for part in spectrum.split(SLAB, 0):
+    for part in spectrum.split(slices, 0):
         part.copy_(torch.fft.ifftn(part, dim=(1, 2)))
     return spectrum
 
 
+def _with_wave(part: Tensor, wave: list[Tensor], axis: int, first: int) -> Tensor:
+    """The slab from slice ``first`` of ``axis`` on, with a plane wave added: the product of one for each axis."""
+    x, y, z = (w[first : first + part.shape[axis]] if a == axis else w for a, w in enumerate(wave))
+    return torch.addcmul(part, (x[:, None] * y)[:, :, None], z.expand(part.shape))
+
+
 def _motion_ramps(
     motion: MotionParameters, size: torch.Size, spacing_voxels: tuple[float, float, float]
-) -> list[Tensor]:
+) -> list[NDArray[Any]]:
     """Shift the head for each line by where it lay when the line was acquired: a phase ramp for each axis."""
-    lines = torch.fft.fftfreq(size[motion.axis], dtype=torch.float64)
-    place = np.searchsorted(motion.moves_at, lines.numpy() + 0.5)  # frequencies are acquired from the lowest
-    shifts = torch.tensor(motion.shifts_voxels, dtype=torch.float64)[torch.from_numpy(place)]
+    lines = _frequencies(size[motion.axis])
+    place = np.searchsorted(motion.moves_at, lines + 0.5)  # frequencies are acquired from the lowest
+    shifts = np.array(motion.shifts_voxels, dtype=np.float64)[place]
     shifts[_is_centre(lines, MOTION_CENTRE_SHARE)] = 0.0
     ramps = []
     for axis in range(3):
         shift = shifts[:, axis] / spacing_voxels[axis]
-        frequency = torch.fft.fftfreq(size[axis], dtype=torch.float64)
+        frequency = _frequencies(size[axis])
         turns = lines * shift if axis == motion.axis else shift[:, None] * frequency[None, :]
-        ramp = torch.polar(torch.ones_like(turns), -2.0 * math.pi * turns).to(torch.complex64)
+        ramp = np.exp(-2j * math.pi * turns).astype(np.complex64)
         shape = [1, 1, 1]
         shape[motion.axis], shape[axis] = len(lines), len(frequency)
         ramps.append((ramp.T if axis < motion.axis else ramp).reshape(shape))
     return ramps
 
 
-def _line_weights(ghosting: GhostingParameters, size: torch.Size) -> Tensor:
-    lines = torch.fft.fftfreq(size[ghosting.axis], dtype=torch.float64)
-    order = torch.round(lines * len(lines)).long()
+def _line_weights(ghosting: GhostingParameters, size: torch.Size) -> NDArray[Any]:
+    """What is left of each line, to be broadcast over the volume."""
+    lines = _frequencies(size[ghosting.axis])
+    order = np.rint(lines * len(lines)).astype(np.int64)
     weak = (order % ghosting.period == 0) & ~_is_centre(lines, GHOSTING_CENTRE_SHARE)
     shape = [1, 1, 1]
     shape[ghosting.axis] = len(lines)
-    return torch.where(weak, 1.0 - ghosting.strength, 1.0).to(torch.float32).reshape(shape)
+    return np.where(weak, 1.0 - ghosting.strength, 1.0).astype(np.float32).reshape(shape)
 
 
-def _is_centre(lines: Tensor, share: float) -> Tensor:
-    return lines.abs() <= share / 2
+def _waves(spikes: SpikesParameters, size: torch.Size) -> list[list[NDArray[Any]]]:
+    """A point of k-space is a plane wave; for each, one complex wave along each axis, the first with its amplitude."""
+    waves = []
+    for frequency, amplitude, phase in zip(spikes.frequencies, spikes.amplitudes, spikes.phases_rad, strict=True):
+        axes = [np.exp(2j * math.pi * frequency[axis] * np.arange(size[axis])) for axis in range(3)]
+        axes[0] *= amplitude * np.exp(1j * phase)
+        waves.append([axis.astype(np.complex64) for axis in axes])
+    return waves
 
 
-class _Waves:
-    """What spikes add: a point of k-space is a plane wave, the product of one wave for each axis."""
+def _frequencies(length: int) -> NDArray[np.float64]:
+    """Of every line, in cycles a sample, in the order of a transform."""
+    return np.asarray(torch.fft.fftfreq(length, dtype=torch.float64).numpy())
 
-    def __init__(self, shape: torch.Size, spikes: SpikesParameters | None) -> None:
-        self._factors: list[list[Tensor]] = []
-        if spikes is None:
-            return
-        for frequency, amplitude, phase in zip(spikes.frequencies, spikes.amplitudes, spikes.phases_rad, strict=True):
-            waves = []
-            for axis, length in enumerate(shape):
-                turns = 2.0 * math.pi * frequency[axis] * torch.arange(length, dtype=torch.float64)
-                size = torch.full_like(turns, amplitude if axis == 0 else 1.0)
-                waves.append(torch.polar(size, turns + (phase if axis == 0 else 0.0)).to(torch.complex64))
-            self._factors.append(waves)
 
-    def added_to(self, slab: Tensor, axis: int, first: int) -> Tensor:
-        """The slab that begins at position ``first`` of ``axis``, with all waves added."""
-        for waves in self._factors:
-            here = [wave[first : first + slab.shape[axis]] if a == axis else wave for a, wave in enumerate(waves)]
-            slab = torch.addcmul(slab, (here[0][:, None] * here[1])[:, :, None], here[2].expand(slab.shape))
-        return slab
+def _is_centre(lines: NDArray[np.float64], share: float) -> NDArray[np.bool_]:
+    return np.asarray(np.abs(lines) <= share / 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,26 +11,25 @@ from numpy.typing import NDArray
 
 from otfsynth import kernels
 from otfsynth.kernels.operators import LATTICE, OPERATORS, RANDOM_KEY, ROW_LATTICE
-from otfsynth.synthesis.workspace import Workspace
+from otfsynth.synthesis.workspace import HostWorkspace, Workspace
 from otfsynth.types import SampleKey
 
 FIELD_STD_TO_COEFFICIENT_STD = (315.0 / 151.0) ** 1.5
 """A cubic B-spline field of unit normal coefficients has mean variance (151/315)**3 (autocorrelation of the spline)."""
 
 
-class Launcher:
-    """Runs operators, one after the other, on working memory that it keeps between samples."""
+class Launcher(ABC):
+    """Runs operators of one sample, one after the other, or records them; the stages do not know which."""
 
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
-        self.workspace = Workspace()
+    workspace: Workspace
 
+    @abstractmethod
     def __call__(self, name: str, **fields: Any) -> None:
         """Launch one operator; fields that are not named are 0."""
-        operator = np.zeros(1, dtype=OPERATORS[name])
-        for field, value in fields.items():
-            operator[field] = value
-        kernels.launch(name, operator, self.threads)
+
+    @abstractmethod
+    def torch_stage(self, name: str, work: Callable[[], None]) -> None:
+        """Run a stage that is torch's, in its turn: after the operators before it, before those after it."""
 
     def noise_lattice(
         self, name: str, shape: tuple[int, ...], key: SampleKey, stage: int, field_std: float, interleaved: bool = False
@@ -40,13 +41,13 @@ class Launcher:
         coefficients = self.workspace.take(name, np.float32, shape)
         self(
             "LatticeNoise",
-            coefficients=coefficients.ctypes.data,
-            count=coefficients.size,
+            coefficients=coefficients,
+            count=int(np.prod(shape)),
             key=random_key(key, stage),
             std=field_std * FIELD_STD_TO_COEFFICIENT_STD,
-            interleaved=coefficients[0].size if interleaved else 0,
+            interleaved=int(np.prod(shape[1:])) if interleaved else 0,
         )
-        return int(coefficients.ctypes.data)
+        return coefficients
 
     def noise_rows(
         self, name: str, size: tuple[int, int, int], key: SampleKey, stage: int, std: float, spacing: int
@@ -57,6 +58,30 @@ class Launcher:
         shape = (np.array(size) - 1) // spacing + 4
         coefficients = self.noise_lattice(name, tuple(shape), key, stage, std)
         return row_lattice(coefficients, shape, spacing, 1)
+
+
+class HostLauncher(Launcher):
+    """The CPU's: operators run at once, on working memory that it keeps between samples."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self.workspace: HostWorkspace = HostWorkspace()
+
+    def __call__(self, name: str, **fields: Any) -> None:
+        """See :class:`Launcher`."""
+        kernels.launch(name, operator(name, fields), self.threads)
+
+    def torch_stage(self, name: str, work: Callable[[], None]) -> None:
+        """See :class:`Launcher`."""
+        work()
+
+
+def operator(name: str, fields: dict[str, Any]) -> NDArray[np.void]:
+    """An operator's struct, as an array of one."""
+    struct = np.zeros(1, dtype=OPERATORS[name])
+    for field, value in fields.items():
+        struct[field] = value
+    return struct
 
 
 def no_field() -> NDArray[np.void]:
