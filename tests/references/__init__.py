@@ -22,12 +22,14 @@ from tests.references.geometry import (
 )
 from tests.references.random import STAGES, lattice_normals, normals, philox4x32, row_normals, row_words
 from tests.references.sample import render, source_labels
+from tests.references.shape import changed_indices
 
 __all__ = [
     "STAGES",
     "acquire",
     "apply_gamma",
     "bias_field",
+    "changed_indices",
     "displacement",
     "downsample_matrix",
     "evaluate_lattice",

@@ -19,6 +19,7 @@ STAGES = {
     "noise_field": 10,
     "lesions": 11,
     "shell": 12,
+    "shape": 13,
 }
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)

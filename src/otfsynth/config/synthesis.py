@@ -27,6 +27,7 @@ from otfsynth.config.artefacts import (
 )
 from otfsynth.config.contrast import ContrastConfig, PhysicsConfig
 from otfsynth.config.lesions import LesionsConfig
+from otfsynth.config.shape import ShapeVarietyConfig
 from otfsynth.config.shell import ShellConfig
 from otfsynth.config.tissue import HeterogeneityConfig, PartialVolumeConfig, SubclassesConfig, TextureConfig
 
@@ -224,6 +225,7 @@ class SynthesisConfig:
     flip: FlipConfig = field(default_factory=FlipConfig)
     affine: AffineConfig = field(default_factory=AffineConfig)
     velocity_field: VelocityFieldConfig = field(default_factory=VelocityFieldConfig)
+    shape_variety: ShapeVarietyConfig = field(default_factory=ShapeVarietyConfig)
     contrast: ContrastConfig = field(default_factory=ContrastConfig)
     mixture: MixtureConfig = field(default_factory=MixtureConfig)
     physics: PhysicsConfig = field(default_factory=PhysicsConfig)

@@ -85,6 +85,17 @@ OPERATORS: dict[str, np.dtype[np.void]] = {
         ("shape", I32, 3),
         ("origin", F32),
     ),
+    "ChangeShape": _struct(
+        ("labels", POINTER),
+        ("alternates", POINTER),
+        ("boundaries", POINTER),
+        ("changed", POINTER),
+        ("unevenness", ROW_LATTICE),
+        ("limits", F32, 8),
+        ("map_shape", I32, 3),
+        ("first", I32, 2),
+        ("rows", I32, 2),
+    ),
     "FoldStatistics": _struct(("entries", POINTER), ("folded", POINTER), ("groups", I64), ("group", I64)),
     "Paint": _struct(
         ("labels", POINTER),

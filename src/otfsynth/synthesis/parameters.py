@@ -19,6 +19,7 @@ from otfsynth.synthesis.artefacts import (
     SpikesParameters,
 )
 from otfsynth.synthesis.lesions import LesionParameters
+from otfsynth.synthesis.shape import ShapeParameters
 from otfsynth.synthesis.shell import ShellParameters
 from otfsynth.synthesis.tissue import (
     HeterogeneityParameters,
@@ -159,6 +160,7 @@ class SynthesisParameters:
     spikes: SpikesParameters | None = None
     noise_field: NoiseFieldParameters | None = None
     storage: StorageParameters | None = None
+    shape: ShapeParameters | None = None
 
     def to_json(self) -> str:
         """One line of JSON; floats keep every bit."""
@@ -200,6 +202,7 @@ STAGES: dict[str, type[Any]] = {
     "spikes": SpikesParameters,
     "noise_field": NoiseFieldParameters,
     "storage": StorageParameters,
+    "shape": ShapeParameters,
     "bias_field": BiasFieldParameters,
     "acquisition": AcquisitionParameters,
 }

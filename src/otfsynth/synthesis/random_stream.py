@@ -46,6 +46,7 @@ STAGES = (
     "field_of_view",
     "poor_strip",
     "shell",
+    "shape_variety",
 )
 """Position is the number of the stream: append, never reorder."""
 

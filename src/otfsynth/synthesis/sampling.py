@@ -32,6 +32,7 @@ from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.physics import PhysicsEngine
 from otfsynth.synthesis.priors import IntensityPriors
 from otfsynth.synthesis.random_stream import RandomStream
+from otfsynth.synthesis.shape import Boundary, sample_shape
 from otfsynth.synthesis.shell import sample_shell
 from otfsynth.synthesis.tissue import (
     sample_heterogeneity,
@@ -40,6 +41,15 @@ from otfsynth.synthesis.tissue import (
     sample_texture,
 )
 from otfsynth.types import SampleKey
+
+
+class BoundaryMapsLike(Protocol):
+    """What the engine needs of movable boundaries; see :class:`otfsynth.data.boundaries.BoundaryMaps`."""
+
+    @property
+    def alternate(self) -> Tensor: ...
+    @property
+    def distance(self) -> Tensor: ...
 
 
 class LabelMapLike(Protocol):
@@ -53,6 +63,8 @@ class LabelMapLike(Protocol):
     def brain_distance(self) -> Tensor: ...
     @property
     def foreground(self) -> tuple[Tensor, ...]: ...
+    @property
+    def boundaries(self) -> BoundaryMapsLike | None: ...
 
 
 class LabelMaps(Protocol):
@@ -64,6 +76,7 @@ class LabelMaps(Protocol):
     def spacing_mm(self) -> float: ...
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> LabelMapLike: ...
+    def with_boundaries(self, boundaries: tuple[Boundary, ...], /) -> LabelMaps: ...
 
 
 def sample_parameters(
@@ -135,4 +148,5 @@ def sample_parameters(
         spikes=sample_spikes(config.spikes, intensity_range, key),
         noise_field=sample_noise_field(config.noise_field, acquisition, spacing_mm, key),
         storage=sample_storage(config.storage, intensity_range, key),
+        shape=sample_shape(config.shape_variety, spacing_mm, key),
     )

@@ -19,6 +19,7 @@ from otfsynth.synthesis.physics import load_physics
 from otfsynth.synthesis.priors import load_priors
 from otfsynth.synthesis.rendering import Renderer
 from otfsynth.synthesis.sampling import LabelMaps, sample_parameters
+from otfsynth.synthesis.shape import shape_boundaries
 from otfsynth.types import SampleKey
 
 
@@ -59,7 +60,8 @@ class Synthesizer:
 
     Raises:
         ConfigurationError: the bank is empty, the size is not positive, a prior file or a table of tissues or
-            protocols can't be used, or lesions shall have a target that the scheme lacks.
+            protocols can't be used, lesions shall have a target that the scheme lacks, or shapes name structures that
+            it lacks.
     """
 
     def __init__(
@@ -85,6 +87,8 @@ class Synthesizer:
         self.reuse_buffers = reuse_buffers
         self._priors = load_priors(config.mixture, bank.scheme.class_count)
         self._physics = load_physics(config, bank.scheme)
+        if config.shape_variety.probability > 0:
+            self.bank = bank.with_boundaries(shape_boundaries(config.shape_variety, bank.scheme))
         if config.lesions.probability > 0:
             target_value(config.lesions, bank.scheme)  # a wrong name is told now, not by some later sample
         self._local = threading.local()
