@@ -35,9 +35,12 @@ class Renderer:
         self._launch = Launcher(self.threads)
 
     def render(
-        self, parameters: SynthesisParameters, label_map: LabelMapLike, image: NDArray[Any], target: NDArray[Any]
+        self, parameters: SynthesisParameters, label_map: LabelMapLike, image: NDArray[Any], target: NDArray[Any] | None
     ) -> None:
-        """Fill ``image`` (float32) and ``target`` (uint8), both (x, y, z) contiguous, with one sample."""
+        """Fill ``image`` (float32) and ``target`` (uint8), both (x, y, z) contiguous, with one channel of a sample.
+
+        Where ``target`` is ``None``, as for channels after the first, it is not kept.
+        """
         launch = self._launch
         launch.threads = self.threads
         try:

@@ -33,10 +33,12 @@ class Buffers:
 
     @classmethod
     def of(
-        cls, launch: Launcher, parameters: SynthesisParameters, image: NDArray[Any], target: NDArray[Any]
+        cls, launch: Launcher, parameters: SynthesisParameters, image: NDArray[Any], target: NDArray[Any] | None
     ) -> Buffers:
         size, workspace = parameters.size, launch.workspace
         strip, view = parameters.skull_strip, parameters.field_of_view
+        if target is None:
+            target = workspace.take("unused_target", np.uint8, size)
         cuts = strip is not None or view is not None or parameters.background == "zero"
         return cls(
             size=size,

@@ -44,7 +44,7 @@ def _flow(launch: Launcher, parameters: SynthesisParameters, shape: NDArray[Any]
     spacing = deformation.velocity_spacing_voxels
     control_shape = np.ceil(FLOW_SPACING * (shape - 1) / spacing).astype(int) + 4
     control = launch.noise_lattice(
-        "velocity", (3, *control_shape), parameters.key, stages.VELOCITY, deformation.velocity_std_voxels
+        "velocity", (3, *control_shape), parameters.key.shared, stages.VELOCITY, deformation.velocity_std_voxels
     )
     displacement = launch.workspace.take("displacement", np.float32, (3, *shape)).ctypes.data
     coefficients = launch.workspace.take("flow", np.float32, (3, *shape)).ctypes.data

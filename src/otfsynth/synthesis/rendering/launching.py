@@ -59,8 +59,11 @@ def no_field() -> NDArray[np.void]:
 
 
 def random_key(key: SampleKey, stage: int) -> NDArray[np.void]:
-    """Key of the per-voxel random numbers of one stage (``Stage`` in ``cuda_kernels/philox.h``) of one sample."""
-    return np.array((key.seed & 0xFFFFFFFF, key.seed >> 32, key.index, stage), dtype=RANDOM_KEY)
+    """Key of the per-voxel random numbers of one stage (``Stage`` in ``cuda_kernels/philox.h``) of one sample.
+
+    The channel stands above the stage, so that channel 0 has the numbers of a sample of one channel.
+    """
+    return np.array((key.seed & 0xFFFFFFFF, key.seed >> 32, key.index, stage | key.channel << 16), dtype=RANDOM_KEY)
 
 
 def lattice(address: int, shape: NDArray[Any], origin: float, spacing: float) -> NDArray[np.void]:
