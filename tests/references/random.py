@@ -21,6 +21,8 @@ STAGES = {
     "shell": 12,
     "shape": 13,
 }
+OF_THE_HEAD = {STAGES[name] for name in ("velocity", "skull_strip", "subclasses", "lesions", "shell")}
+"""Stages with the same numbers in all channels of a sample."""
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
@@ -52,7 +54,7 @@ def words(key: SampleKey, stage: int, positions: np.ndarray) -> np.ndarray:
     counter[:, 0] = flat & _MASK
     counter[:, 1] = flat >> _HALF
     counter[:, 2] = key.index
-    counter[:, 3] = stage
+    counter[:, 3] = stage if stage in OF_THE_HEAD else stage + 2**16 * key.channel
     return philox4x32(counter, (key.seed & 0xFFFFFFFF, key.seed >> 32))
 
 

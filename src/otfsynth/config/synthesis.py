@@ -25,6 +25,7 @@ from otfsynth.config.artefacts import (
     SignalLossConfig,
     SpikesConfig,
 )
+from otfsynth.config.channels import ChannelsConfig
 from otfsynth.config.contrast import ContrastConfig, PhysicsConfig
 from otfsynth.config.lesions import LesionsConfig
 from otfsynth.config.shape import ShapeVarietyConfig
@@ -251,6 +252,7 @@ class SynthesisConfig:
     coils: CoilsConfig = field(default_factory=CoilsConfig)
     noise_field: NoiseFieldConfig = field(default_factory=NoiseFieldConfig)
     storage: StorageConfig = field(default_factory=StorageConfig)
+    channels: ChannelsConfig = field(default_factory=ChannelsConfig)
     normalization: str = "zscore"
     """zscore: zero mean and unit variance over the voxels that are not 0; minmax: [0, 1]; none: as simulated."""
 

@@ -25,6 +25,7 @@ from otfsynth.synthesis.artefacts import (
     sample_signal_loss,
     sample_spikes,
 )
+from otfsynth.synthesis.channels import sample_channels
 from otfsynth.synthesis.contrast import sample_contrast
 from otfsynth.synthesis.geometry import Size, sample_deformation
 from otfsynth.synthesis.lesions import sample_lesions
@@ -87,7 +88,7 @@ def sample_parameters(
     physics: PhysicsEngine | None,
     key: SampleKey,
 ) -> SynthesisParameters:
-    """Draw one sample's parameters; the same arguments always give the same record.
+    """Draw one sample's parameters, all channels of it; the same arguments always give the same record.
 
     Args:
         config: ranges and probabilities of every stage.
@@ -97,7 +98,21 @@ def sample_parameters(
         physics: tissues and sequences, where the configuration has samples of them.
         key: address of the sample.
     """
-    map_index = RandomStream(key, "label_map").integer(len(maps))
+    draw = partial(_sample_channel, config, maps, size, priors, physics)
+    return sample_channels(config.channels, key, draw)
+
+
+def _sample_channel(
+    config: SynthesisConfig,
+    maps: LabelMaps,
+    size: Size,
+    priors: IntensityPriors | None,
+    physics: PhysicsEngine | None,
+    key: SampleKey,
+) -> SynthesisParameters:
+    """One channel: what is of the head comes from the shared key, what is of the image from the channel's."""
+    head = key.shared
+    map_index = RandomStream(head, "label_map").integer(len(maps))
     label_map = maps[map_index]
     spacing_mm = maps.spacing_mm
     gamma = sample_gamma(config.gamma, key)
@@ -115,10 +130,10 @@ def sample_parameters(
         map_index=map_index,
         size=size,
         spacing_mm=spacing_mm,
-        deformation=sample_deformation(config, shape, label_map.foreground, size, spacing_mm, key),
+        deformation=sample_deformation(config, shape, label_map.foreground, size, spacing_mm, head),
         mixture=mixture,
         background=background,
-        skull_strip=sample_skull_strip(config.skull_strip, spacing_mm, key),
+        skull_strip=sample_skull_strip(config.skull_strip, spacing_mm, head),
         bias_field=sample_bias_field(config.bias_field, spacing_mm, key),
         clip_max=config.gamma.clip_max,
         gamma=gamma,
@@ -140,8 +155,8 @@ def sample_parameters(
             key,
         ),
         shell=sample_shell(config.shell, label_map.indices, label_map.brain_distance, background, key),
-        field_of_view=sample_field_of_view(config.field_of_view, size, key),
-        signal_loss=sample_signal_loss(config.signal_loss, label_map.foreground, spacing_mm, key),
+        field_of_view=sample_field_of_view(config.field_of_view, size, head),
+        signal_loss=sample_signal_loss(config.signal_loss, label_map.foreground, spacing_mm, head),
         ringing=sample_ringing(config.ringing, acquisition.spacing_voxels, key),
         motion=sample_motion(config.motion, spacing_mm, key),
         ghosting=sample_ghosting(config.ghosting, key),

@@ -28,7 +28,7 @@ class SyntheticBatch:
     """Synthetic images with their targets, and the record of how each was made.
 
     Args:
-        image: float32 (b, 1, x, y, z).
+        image: float32 (b, channels, x, y, z).
         target: uint8 (b, 1, x, y, z), target labels of the scheme, 0 background.
         parameters: one record a sample; rendering it again gives the same bytes.
     """
@@ -106,16 +106,24 @@ class Synthesizer:
         """Render records, drawn here or read from JSON.
 
         Raises:
-            ValueError: the records differ in size, or name a label map that this bank does not hold.
+            ValueError: the records differ in size or number of channels, or name a label map that
+                this bank does not hold.
         """
         sizes = {record.size for record in parameters}
         if len(sizes) != 1:
             raise ValueError(f"records of one batch need one size, got {sorted(sizes)}; render them one by one")
-        image, target = self._buffers(len(parameters), sizes.pop())
+        counts = {len(record.all_channels) for record in parameters}
+        if len(counts) != 1:
+            raise ValueError(f"records of one batch need one number of channels, got {sorted(counts)}")
+        image, target = self._buffers(len(parameters), counts.pop(), sizes.pop())
         renderer = self._renderer()
         for i, record in enumerate(parameters):
             label_map = self._find(record)
-            renderer.render(record, label_map, image[i, 0], target[i, 0])
+            for channel, of_channel in enumerate(record.all_channels):
+                if channel == 0 or not of_channel.missing:
+                    renderer.render(of_channel, label_map, image[i, channel], None if channel else target[i, 0])
+                if of_channel.missing:
+                    image[i, channel].zero_()
         batch = SyntheticBatch(image, target, list(parameters))
         return batch if self.device.type == "cpu" else batch.to(self.device, non_blocking=True)
 
@@ -129,14 +137,14 @@ class Synthesizer:
             f"{record.map_index}, which this bank does not hold there; load the label maps it was drawn from"
         )
 
-    def _buffers(self, count: int, size: Size) -> tuple[Tensor, Tensor]:
-        shape = (count, 1, *size)
+    def _buffers(self, count: int, channels: int, size: Size) -> tuple[Tensor, Tensor]:
+        shape = (count, channels, *size)
         kept: tuple[Tensor, Tensor] | None = getattr(self._local, "batch", None)
         if self.reuse_buffers and kept is not None and kept[0].shape == shape:
             return kept
         pin = self.device.type == "cuda"
         image = torch.empty(shape, dtype=torch.float32, pin_memory=pin)
-        target = torch.empty(shape, dtype=torch.uint8, pin_memory=pin)
+        target = torch.empty((count, 1, *size), dtype=torch.uint8, pin_memory=pin)
         self._local.batch = (image, target) if self.reuse_buffers else None
         return image, target
 

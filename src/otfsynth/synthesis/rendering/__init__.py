@@ -30,8 +30,13 @@ class Renderer:
         self._tables = LabelTables(self.scheme)
         self._launch = HostLauncher(self.threads)
 
-    def render(self, parameters: SynthesisParameters, label_map: LabelMapLike, image: Tensor, target: Tensor) -> None:
-        """Fill ``image`` (float32) and ``target`` (uint8), both (x, y, z) contiguous, with one sample."""
+    def render(
+        self, parameters: SynthesisParameters, label_map: LabelMapLike, image: Tensor, target: Tensor | None
+    ) -> None:
+        """Fill ``image`` (float32) and ``target`` (uint8), both (x, y, z) contiguous, with one channel of a sample.
+
+        Where ``target`` is ``None``, as for channels after the first, it is not kept.
+        """
         self._launch.threads = self.threads
         try:
             run_stages(self._launch, parameters, label_map, self._tables, image, target)

@@ -46,7 +46,7 @@ def _flow(launch: Launcher, parameters: SynthesisParameters, shape: NDArray[Any]
     control = launch.noise_lattice(
         "velocity",
         (3, *control_shape),
-        parameters.key,
+        parameters.key.shared,
         stages.VELOCITY,
         deformation.velocity_std_voxels,
         interleaved=True,

@@ -74,7 +74,12 @@ def _mask(launch: Launcher, parameters: SynthesisParameters) -> dict[str, Any]:
     if strip is None:
         return fields
     edge = launch.noise_rows(
-        "edge", parameters.size, parameters.key, stages.STRIP_EDGE, strip.edge_roughness_mm, strip.edge_spacing_voxels
+        "edge",
+        parameters.size,
+        parameters.key.shared,
+        stages.STRIP_EDGE,
+        strip.edge_roughness_mm,
+        strip.edge_spacing_voxels,
     )
     return {**fields, "strip": True, "edge": edge, "edge_offset": strip.edge_offset_mm}
 

@@ -20,9 +20,12 @@ def run_stages(
     label_map: LabelMapLike,
     tables: LabelTables,
     image: Tensor,
-    target: Tensor,
+    target: Tensor | None,
 ) -> None:
-    """Fill ``image`` (float32) and ``target`` (uint8), both (x, y, z) contiguous, where the launcher's kernels run."""
+    """Fill ``image`` (float32) and ``target`` (uint8), both (x, y, z) contiguous, where the launcher's kernels run.
+
+    Where ``target`` is ``None``, as for channels after the first, it is not kept.
+    """
     buffers = Buffers.of(launch, parameters, image, target)
     source = source_lattice(launch, parameters)
     paint(launch, parameters, label_map, tables, source, buffers)

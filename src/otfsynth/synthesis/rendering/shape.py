@@ -34,7 +34,7 @@ def changed_labels(
         )
     map_shape = (labels.shape[0], labels.shape[1], labels.shape[2])
     first, last = _rows(launch, source, map_shape)
-    changed = launch.workspace.take("shape", np.uint8, map_shape).ctypes.data
+    changed = launch.workspace.take("shape", np.uint8, map_shape)
     limits = np.zeros(8, np.float32)
     for number, shift_mm in enumerate(drawn.shifts_mm):
         limits[2 * number : 2 * number + 2] = -UNITS_PER_MM * shift_mm, UNITS_PER_MM * shift_mm
@@ -45,22 +45,27 @@ def changed_labels(
         boundaries=maps.distance.data_ptr(),
         changed=changed,
         unevenness=launch.noise_rows(
-            "unevenness", map_shape, parameters.key, stages.SHAPE, drawn.unevenness, drawn.spacing_voxels
+            "unevenness", map_shape, parameters.key.shared, stages.SHAPE, drawn.unevenness, drawn.spacing_voxels
         ),
         limits=limits,
         map_shape=map_shape,
         first=first,
         rows=last - first + 1,
     )
-    return int(changed)
+    return changed
 
 
 def _rows(
     launch: Launcher, source: NDArray[np.void], map_shape: tuple[int, int, int]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First and last row (x, y) of the map that the patch may look at: splines stay between their coefficients."""
-    coefficients = launch.workspace.take("source", np.float32, (3, *source["shape"].tolist()))
+    """First and last row (x, y) of the map that the patch may look at: splines stay between their coefficients.
+
+    All rows where kernels are only recorded, so that the coefficients are not known yet.
+    """
     highest = np.array(map_shape[:2]) - 1
+    coefficients = launch.values("source", (3, *source["shape"].tolist()))
+    if coefficients is None:
+        return np.zeros(2, np.int64), highest
     low, high = (reduce(coefficients[:2], axis=(1, 2, 3)) for reduce in (np.min, np.max))
     first = np.clip(np.floor(low).astype(np.int64) - MARGIN, 0, highest)
     return first, np.clip(np.ceil(high).astype(np.int64) + MARGIN, first, highest)
