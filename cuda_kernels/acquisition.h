@@ -145,7 +145,10 @@ struct ResampleAcrossRows {
             }
         }
         team.sync();
-        if (noise.std > 0.0f) noise.add(team, row, length, out);
+        if (noise.std > 0.0f) {
+            noise.add(team, row, length, out);
+            team.sync();  // the halves of the row went to other threads than its voxels will
+        }
         if (storage.highest > 0.0f) storage.store(team, length, out);
         team.sync();
     }

@@ -43,7 +43,7 @@ __device__ void run_elements(const Operator* __restrict__ operators) {
 template <class Operator>
 __device__ void run_rows(const Operator* __restrict__ operators) {
     extern __shared__ float scratch[];
-    __shared__ float exchange[32];
+    static __shared__ float exchange[32];
     const Operator& op = operators[blockIdx.y];
     const i64 size = op.size();
     const BlockTeam team{static_cast<i32>(threadIdx.x), static_cast<i32>(blockDim.x), scratch, exchange};
