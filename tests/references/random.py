@@ -21,7 +21,7 @@ STAGES = {
     "shell": 12,
     "shape": 13,
 }
-OF_THE_HEAD = {STAGES[name] for name in ("velocity", "skull_strip", "subclasses", "lesions", "shell")}
+OF_THE_HEAD = {STAGES[name] for name in ("velocity", "skull_strip", "subclasses", "lesions", "shell", "shape")}
 """Stages with the same numbers in all channels of a sample."""
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)

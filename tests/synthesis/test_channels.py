@@ -50,7 +50,7 @@ def test_a_batch_is_its_samples_and_records_replay_from_json(tissue_bank: LabelB
         assert torch.equal(one.target[0], batch.target[index])
     replayed = [SynthesisParameters.from_json(record.to_json()) for record in batch.parameters]
     assert replayed == batch.parameters
-    again = synthesizer(tissue_bank, SIZE, threads=2).render(replayed)
+    again = synthesizer(tissue_bank, SIZE, compose([]).synthesis, threads=2).render(replayed)
     assert torch.equal(again.image, batch.image)
 
 
