@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from otfsynth.kernels import STRUCTS
 from otfsynth.kernels.device import Device, Launch, geometry
 from otfsynth.kernels.packing import PackedBuffer, PackedBufferFullError
 from otfsynth.labels import LabelScheme
@@ -116,5 +117,8 @@ class DeviceRenderer:
         works = tuple(call.work for call in group if call.work is not None)
         if works:
             return Stage(name, work=works)
-        operators = np.concatenate([call.operator for call in group if call.operator is not None])
+        calls = [call.operator for call in group if call.operator is not None]
+        operators = np.zeros(len(calls), STRUCTS[name])  # concatenating structs would drop their padding
+        for number, operator in enumerate(calls):
+            operators[number] = operator[0]
         return Stage(name, geometry(name, operators), self._packed.put(operators))

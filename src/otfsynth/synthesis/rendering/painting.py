@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from otfsynth.kernels.operators import OPERATORS
+from otfsynth.kernels.structs import STRUCTS
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.rendering import stages, tissue
 from otfsynth.synthesis.rendering.buffers import Buffers
@@ -89,7 +89,7 @@ def _signal_loss(parameters: SynthesisParameters) -> dict[str, Any]:
     loss = parameters.signal_loss
     if loss is None:
         return {}
-    struct = np.zeros((), OPERATORS["Paint"]["signal_loss"])
+    struct = np.zeros((), STRUCTS["Paint"]["signal_loss"])
     count = len(loss.depths)
     struct["centres"].reshape(3, -1)[:, :count] = np.transpose(loss.centres_voxels)
     struct["falls"][:count] = np.log2(np.e) / (2.0 * np.square(loss.radii_voxels))
