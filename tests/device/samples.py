@@ -70,7 +70,12 @@ def mixed_records(bank: LabelBank) -> list[SynthesisParameters]:
         6: SynthesisConfig(),
     }
     lesioned, in_shell = dataclasses.replace(plain, lesions=lesions), dataclasses.replace(plain, shell=shell)
-    return [plain, lesioned, in_shell, *(heads.synthesizer(bank, SIZE, model).sample_parameters(i) for i, model in models.items())]
+    return [
+        plain,
+        lesioned,
+        in_shell,
+        *(heads.synthesizer(bank, SIZE, model).sample_parameters(i) for i, model in models.items()),
+    ]
 
 
 def empty_batch(count: int) -> tuple[Tensor, Tensor]:
@@ -90,5 +95,3 @@ def on_device(
     renderer = renderer or DeviceRenderer(bank.scheme, device)
     renderer.render(records, [bank[record.map_index] for record in records], image, target)
     return image, target
-
-

@@ -88,6 +88,7 @@ class LabelBank(Sequence[LabelVolume]):
         self.scheme = scheme
         self.spacing_mm = spacing_mm
         self.device = torch.device(device)
+        self.memory_limit_bytes = memory_limit_bytes
         self.memory_bytes = sum(volume.memory_bytes for volume in volumes)
         self.streamed = self.device.type != "cpu" and self.memory_bytes > memory_limit_bytes
         if self.streamed:
@@ -177,9 +178,16 @@ class LabelBank(Sequence[LabelVolume]):
         """One map where it is kept: names, shape and foreground without a transfer."""
         return self._volumes[index]
 
+    def on(self, device: torch.device | str) -> LabelBank:
+        """This bank for another device: copied there, or pinned and streamed where it is larger than the limit."""
+        wanted = torch.device(device)
+        if wanted.type == self.device.type and wanted.index in (None, self.device.index):
+            return self
+        return LabelBank(self.scheme, self.spacing_mm, self._volumes, wanted, self.memory_limit_bytes)
+
     def subset(self, indices: Iterable[int]) -> LabelBank:
         """A bank of some of the maps, which share their memory with this one."""
-        chosen = LabelBank(self.scheme, self.spacing_mm, [], self.device)
+        chosen = LabelBank(self.scheme, self.spacing_mm, [], self.device, self.memory_limit_bytes)
         chosen._volumes = [self._volumes[index] for index in indices]
         chosen.memory_bytes = sum(volume.memory_bytes for volume in chosen._volumes)
         chosen.streamed = self.streamed

@@ -119,7 +119,7 @@ class _StreamProtocol:
     def __init__(self, pointer: int) -> None:
         self.pointer = pointer
 
-    def __cuda_stream__(self) -> tuple[int, int]:  # noqa: D105
+    def __cuda_stream__(self) -> tuple[int, int]:
         return 0, self.pointer
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from otfsynth.config.synthesis import SynthesisConfig
@@ -64,6 +65,7 @@ class LabelMaps(Protocol):
     def spacing_mm(self) -> float: ...
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> LabelMapLike: ...
+    def on(self, device: torch.device | str, /) -> LabelMaps: ...
 
 
 def sample_parameters(
