@@ -145,9 +145,8 @@ def _check_with_nvrtc() -> list[str]:
             compiler._NVRTCProgram(program, str(SOURCE), method="cubin").compile(options)
         except compiler.CompileException as error:
             return [f"NVRTC, sm_{architecture}: {str(error)[:2000]}"]
-    print(
-        f"NVRTC: {SOURCE.name} compiled for {len(ARCHITECTURES)} architectures; sizes of {len(STRUCTS)} structs as NumPy's"
-    )
+    count = len(ARCHITECTURES)
+    print(f"NVRTC: {SOURCE.name} compiled for {count} architectures; sizes of {len(STRUCTS)} structs as NumPy's")
     return []
 
 
