@@ -73,7 +73,7 @@ struct Paint {
     }
     OTF_INLINE i64 scratch_floats() const {
         const i64 normals = 4LL * Scratch::rounded((size_[2] + 3) / 4);
-        return (9LL + sub_voxels.count + (lesions.count > 0)) * padded_row() + normals + Scratch::rounded(longest_column());
+        return (9LL + sub_voxels.count + 2 * shell.on + (lesions.count > 0)) * padded_row() + normals + Scratch::rounded(longest_column());
     }
 
     template <class Team>
@@ -117,7 +117,9 @@ struct Paint {
             if (shell.thickness.coefficients) spline_row(team, shell.thickness, 0, row, column, field);
             team.sync();
             const float* change = shell.thickness.coefficients ? field : nullptr;
-            paint_shell(team, shell, brain_distance, map_shape, sx, sy, sz, offsets, found, change, n, mean, std);
+            i32* places = reinterpret_cast<i32*>(scratch.take(padded_row()));
+            float* outward = scratch.take(padded_row());
+            paint_shell(team, shell, brain_distance, map_shape, sx, sy, sz, found, change, n, places, outward, mean, std);
             team.sync();
         }
         if (lesions.count > 0) add_lesions(team, row, sx, sy, sz, found, column, field, scratch.take(padded_row()), mean, std);

@@ -4,7 +4,8 @@
 // and squaring (Arsigny et al. 2006): a midpoint step of length 2**-n, then n compositions, each evaluated by cubic
 // splines whose coefficients the quasi-interpolant [1, -10, 54, -10, 1] / 36 gives (the series of de Boor and Fix 1973 to
 // its second term, exact for cubics). The usual three taps would damp a field of 20-voxel control points by 3 %, these
-// by 0.2 %. Splines reproduce affine maps exactly, so the affine costs nothing per voxel. Units: voxels.
+// by 0.2 %. Splines reproduce affine maps exactly, so the affine costs nothing per voxel. Units: voxels. Displacements and
+// their coefficients hold the three components of a node side by side.
 #pragma once
 #include "lattice.h"
 
@@ -37,49 +38,55 @@ struct FlowStart {
         evaluate(velocity, point, v);
         for (i32 axis = 0; axis < 3; ++axis) point[axis] += 0.5f * step * v[axis];
         evaluate(velocity, point, v);
-        for (i32 axis = 0; axis < 3; ++axis) displacement[axis * size() + node] = step * v[axis];
+        for (i32 axis = 0; axis < 3; ++axis) displacement[3 * node + axis] = step * v[axis];
     }
 };
 
-// Spline coefficients of values at the nodes. Row operator; row = (component, x, y), a line of nodes along z.
+// Spline coefficients of values at the nodes. Row operator; row = (x, y), a line of nodes along z.
 struct QuasiInterpolate {
+    static constexpr i32 EDGE = 6;  // floats of two nodes on either side of a line
     const float* values;
     float* coefficients;
     i32 shape[3];
     i32 padding_;
 
-    OTF_INLINE i64 size() const { return 3LL * shape[0] * shape[1]; }
-    OTF_INLINE i64 scratch_floats() const { return Scratch::rounded(shape[2]); }
+    OTF_INLINE i64 size() const { return static_cast<i64>(shape[0]) * shape[1]; }
+    OTF_INLINE i64 scratch_floats() const { return 3LL * shape[2] + 2 * EDGE; }
 
     template <class Team>
     OTF_INLINE void operator()(i64 row, const Team& team) const {
         const float taps[5] = {1.0f / 36.0f, -10.0f / 36.0f, 54.0f / 36.0f, -10.0f / 36.0f, 1.0f / 36.0f};
-        const i32 nx = shape[0], ny = shape[1], nz = shape[2];
-        const i32 y = static_cast<i32>(row % ny), x = static_cast<i32>(row / ny % nx);
-        const float* in = values + row * nz;
+        const i32 nx = shape[0], ny = shape[1], n = 3 * shape[2];
+        const i32 y = static_cast<i32>(row % ny), x = static_cast<i32>(row / ny);
+        const float* in = values + row * n;
         const float* lines[25];
         float weights[25];
         for (i32 a = 0; a < 5; ++a) {
             for (i32 b = 0; b < 5; ++b) {
                 const i32 dx = clamp_index(x + a - 2, 0, nx - 1) - x, dy = clamp_index(y + b - 2, 0, ny - 1) - y;
-                lines[5 * a + b] = in + (static_cast<i64>(dx) * ny + dy) * nz;
+                lines[5 * a + b] = in + (static_cast<i64>(dx) * ny + dy) * n;
                 weights[5 * a + b] = taps[a] * taps[b];
             }
         }
-        float* across = team.scratch;
+        float* across = team.scratch + EDGE;
         OTF_VECTOR_LOOP
-        for (i32 z = team.lane; z < nz; z += team.lanes) {
+        for (i32 f = team.lane; f < n; f += team.lanes) {
             float sum = 0.0f;
             OTF_UNROLL
-            for (i32 tap = 0; tap < 25; ++tap) sum += weights[tap] * lines[tap][z];
-            across[z] = sum;
+            for (i32 tap = 0; tap < 25; ++tap) sum += weights[tap] * lines[tap][f];
+            across[f] = sum;
         }
         team.sync();
-        float* out = coefficients + row * nz;
-        for (i32 z = team.lane; z < nz; z += team.lanes) {
-            const float outer = across[clamp_index(z - 2, 0, nz - 1)] + across[clamp_index(z + 2, 0, nz - 1)];
-            const float inner = across[clamp_index(z - 1, 0, nz - 1)] + across[clamp_index(z + 1, 0, nz - 1)];
-            out[z] = taps[0] * outer + taps[1] * inner + taps[2] * across[z];
+        for (i32 f = team.lane; f < EDGE; f += team.lanes) {  // the outermost nodes repeat
+            across[f - EDGE] = across[f % 3];
+            across[n + f] = across[n - 3 + f % 3];
+        }
+        team.sync();
+        float* out = coefficients + row * n;
+        OTF_VECTOR_LOOP
+        for (i32 f = team.lane; f < n; f += team.lanes) {
+            const float outer = across[f - 6] + across[f + 6], inner = across[f - 3] + across[f + 3];
+            out[f] = taps[0] * outer + taps[1] * inner + taps[2] * across[f];
         }
         team.sync();
     }
@@ -94,13 +101,13 @@ struct FlowSquare {
     OTF_INLINE void operator()(i64 node) const {
         float point[3], further[3];
         node_position(flow.shape, node, flow.origin, point);
-        for (i32 axis = 0; axis < 3; ++axis) point[axis] += displacement[axis * size() + node];
+        for (i32 axis = 0; axis < 3; ++axis) point[axis] += displacement[3 * node + axis];
         evaluate(flow, point, further);
-        for (i32 axis = 0; axis < 3; ++axis) displacement[axis * size() + node] += further[axis];
+        for (i32 axis = 0; axis < 3; ++axis) displacement[3 * node + axis] += further[axis];
     }
 };
 
-// Source coordinates as spline coefficients: offset + matrix (p + flow); index = flow node. No flow: null.
+// Source coordinates as planar spline coefficients: offset + matrix (p + flow); index = flow node. No flow: null.
 struct SourceLattice {
     const float* flow;
     float* coefficients;
@@ -114,7 +121,7 @@ struct SourceLattice {
         float p[3];
         node_position(shape, node, origin, p);
         if (flow) {
-            for (i32 axis = 0; axis < 3; ++axis) p[axis] += flow[axis * size() + node];
+            for (i32 axis = 0; axis < 3; ++axis) p[axis] += flow[3 * node + axis];
         }
         for (i32 row = 0; row < 3; ++row) {
             const float* m = matrix + 3 * row;

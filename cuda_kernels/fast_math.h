@@ -52,4 +52,17 @@ OTF_INLINE void fast_sine_cosine(float u, float& sine, float& cosine) {
     cosine = ((quarter + 1) & 2) ? -swapped_c : swapped_c;
 }
 
+// Cosine of 2 pi u, u in [0, 1), to 1e-6.
+OTF_INLINE float fast_cosine(float u) {
+    const float w = u - 0.5f, t = w * w;
+    float p = -6.528658159e+00f;
+    p = p * t + 2.596759925e+01f;
+    p = p * t - 6.016763095e+01f;
+    p = p * t + 8.545013953e+01f;
+    p = p * t - 6.493911746e+01f;
+    p = p * t + 1.973920450e+01f;
+    p = p * t - 9.999999891e-01f;
+    return p;
+}
+
 }  // namespace otfsynth

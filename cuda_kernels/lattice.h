@@ -1,7 +1,9 @@
 // Cubic B-spline lattices: evaluated at any point (one node, 64 taps) and along a row (4 taps a voxel).
 //
-// A lattice holds planar coefficients (component, x, y, z); node j lies at `origin + spacing * j` voxels. Outside, the
-// field continues the outermost cell's edge. Unser 1999, "Splines: a perfect fit for signal and image processing".
+// Node j lies at `origin + spacing * j` voxels; outside, the field continues the outermost cell's edge. Lattices that are
+// evaluated along rows are planar (component, x, y, z); those evaluated at points hold the three components of a node side
+// by side (x, y, z, component), so that four nodes of a line are one vector. Unser 1999, "Splines: a perfect fit for
+// signal and image processing".
 #pragma once
 #include "philox.h"
 #include "portable.h"
@@ -34,28 +36,32 @@ OTF_INLINE i32 spline_cell(float position, float origin, float spacing, i32 node
     return cell - 1;
 }
 
-// Three components at one point.
+// Three components at one point: four nodes along z are 12 floats. A CPU reads 16, whole vectors; the last four belong to
+// the next node or to the buffer's slack, and are not used.
 OTF_INLINE void evaluate(const Lattice& lattice, const float point[3], float out[3]) {
+#ifdef OTF_DEVICE_CODE
+    constexpr i32 FLOATS = 12;
+#else
+    constexpr i32 FLOATS = 16;
+#endif
     float wx[4], wy[4], wz[4];
     const i32 i = spline_cell(point[0], lattice.origin, lattice.spacing, lattice.shape[0], wx);
     const i32 j = spline_cell(point[1], lattice.origin, lattice.spacing, lattice.shape[1], wy);
     const i32 k = spline_cell(point[2], lattice.origin, lattice.spacing, lattice.shape[2], wz);
-    const i32 nodes = lattice.nodes();
-    for (i32 component = 0; component < 3; ++component) {
-        float column[4] = {0.0f, 0.0f, 0.0f, 0.0f};
-        const float* base = lattice.coefficients + static_cast<i64>(component) * nodes + k;
+    const i64 line = 3LL * lattice.shape[2];
+    const float* corner = lattice.coefficients + (static_cast<i64>(i) * lattice.shape[1] + j) * line + 3 * k;
+    float sums[FLOATS] = {};
+    OTF_UNROLL
+    for (i32 a = 0; a < 4; ++a) {
         OTF_UNROLL
-        for (i32 a = 0; a < 4; ++a) {
-            OTF_UNROLL
-            for (i32 b = 0; b < 4; ++b) {
-                const float* taps = base + static_cast<i64>((i + a) * lattice.shape[1] + j + b) * lattice.shape[2];
-                const float weight = wx[a] * wy[b];
-                OTF_UNROLL
-                for (i32 c = 0; c < 4; ++c) column[c] += weight * taps[c];
-            }
+        for (i32 b = 0; b < 4; ++b) {
+            const float* taps = corner + (static_cast<i64>(a) * lattice.shape[1] + b) * line;
+            const float weight = wx[a] * wy[b];
+            OTF_VECTOR_LOOP
+            for (i32 f = 0; f < FLOATS; ++f) sums[f] += weight * taps[f];
         }
-        out[component] = column[0] * wz[0] + column[1] * wz[1] + column[2] * wz[2] + column[3] * wz[3];
     }
+    for (i32 c = 0; c < 3; ++c) out[c] = wz[0] * sums[c] + wz[1] * sums[3 + c] + wz[2] * sums[6 + c] + wz[3] * sums[9 + c];
 }
 
 // A lattice whose cells are a whole number of voxels and start on voxel 0, for evaluation along rows. Cells of a multiple
@@ -156,19 +162,23 @@ OTF_INLINE i32 whole_cells(i32 n, i32 spacing) { return (n + spacing - 1) / spac
 // Floats that `expand_row` may write for a row of n voxels.
 OTF_INLINE i32 expanded_floats(i32 n, i32 spacing) { return whole_cells(n, spacing) + (spacing < 8 ? 8 - spacing : 0); }
 
-// Normal coefficients of a random lattice; index = quad of four nodes.
+// Normal coefficients of a random lattice; index = quad of four numbers, counted as planar coefficients are.
 struct LatticeNoise {
     float* coefficients;
     i64 count;
     RandomKey key;
     float std;
-    i32 padding_;
+    i32 interleaved;  // nodes of one component where the components of a node shall stand side by side; 0: planar
 
     OTF_INLINE i64 size() const { return (count + 3) / 4; }
     OTF_INLINE void operator()(i64 quad) const {
         float n[4];
         normal_quad(random_words(key, static_cast<u64>(quad)), n[0], n[1], n[2], n[3]);
-        for (i64 w = 0; w < 4 && 4 * quad + w < count; ++w) coefficients[4 * quad + w] = std * n[w];
+        for (i64 w = 0; w < 4 && 4 * quad + w < count; ++w) coefficients[place(4 * quad + w)] = std * n[w];
+    }
+    OTF_INLINE i64 place(i64 number) const {
+        if (interleaved == 0) return number;
+        return number % interleaved * (count / interleaved) + number / interleaved;
     }
 };
 

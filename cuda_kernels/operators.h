@@ -7,6 +7,7 @@
 #include "appearance.h"
 #include "deformation.h"
 #include "finish.h"
+#include "shape.h"
 
 // One thread an index.
 #define OTF_ELEMENT_OPERATORS(X) \
@@ -19,6 +20,7 @@
 // One team a row.
 #define OTF_ROW_OPERATORS(X) \
     X(QuasiInterpolate)      \
+    X(ChangeShape)           \
     X(Paint)                 \
     X(ResampleAlongRow)      \
     X(ResampleAcrossRows)    \

@@ -21,6 +21,7 @@ enum Stage : u32 {
     STAGE_NOISE_FIELD = 10,
     STAGE_LESIONS = 11,
     STAGE_SHELL = 12,
+    STAGE_SHAPE = 13,
 };
 
 struct RandomKey {

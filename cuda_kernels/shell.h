@@ -1,6 +1,7 @@
 // A head around a brain-only map: layers of CSF, skull and scalp by distance from the brain's surface.
 #pragma once
 #include "lattice.h"
+#include "statistics.h"
 
 namespace otfsynth {
 
@@ -20,39 +21,42 @@ struct Shell {
 };
 
 // Intensity of every background voxel; `distances` is the map of bytes 128 + 8 mm, 255 being beyond its range. Maps end
-// close to the brain, and the layers go on: beyond the map, its edge's distance and the way to there add up.
+// close to the brain, and the layers go on: beyond the map, its edge's distance and the way to there add up. `places` and
+// `outward` are rows of working memory.
 template <class Team>
 OTF_INLINE void paint_shell(const Team& team, const Shell& shell, const u8* distances, const i32 map_shape[3], const float* sx,
-                            const float* sy, const float* sz, const i32* offsets, const u8* found, const float* change, i32 n, float* mean, float* std) {
+                            const float* sy, const float* sz, const u8* found, const float* change, i32 n, i32* places,
+                            float* outward, float* mean, float* std) {
     // The faces of the map hold 255, so its edge is the voxel before them.
     const float hx = static_cast<float>(map_shape[0] - 2), hy = static_cast<float>(map_shape[1] - 2);
     const float hz = static_cast<float>(map_shape[2] - 2);
-    const float outside_mean = shell.outside_mean, outside_std = shell.outside_std, spacing = shell.spacing;
+    const float spacing = shell.spacing;
     const i32 ny = map_shape[1], nz = map_shape[2];
-    const u8* from = distances;
-    const float end0 = shell.ends[0], end1 = shell.ends[1], end2 = shell.ends[2];
+    OTF_VECTOR_LOOP
     for (i32 z = team.lane; z < n; z += team.lanes) {
-        if (found[z] != 0) continue;
-        u8 distance = from[offsets[z]];
-        float gap = 0.0f;
-        const bool in_map = sx[z] >= 1.0f && sx[z] <= hx && sy[z] >= 1.0f && sy[z] <= hy && sz[z] >= 1.0f && sz[z] <= hz;
-        if (!in_map) {
-            const float x = clamp(sx[z], 1.0f, hx), y = clamp(sy[z], 1.0f, hy), w = clamp(sz[z], 1.0f, hz);
-            const float dx = sx[z] - x, dy = sy[z] - y, dz = sz[z] - w;
-            gap = spacing * square_root(dx * dx + dy * dy + dz * dz);
-            const i32 row = static_cast<i32>(x + 0.5f) * ny + static_cast<i32>(y + 0.5f);
-            distance = gap < FARTHEST ? from[row * nz + static_cast<i32>(w + 0.5f)] : 255;
-        }
-        if (distance == 255) {
-            mean[z] = outside_mean;
-            std[z] = outside_std;
-            continue;
-        }
+        const float x = clamp(sx[z], 1.0f, hx), y = clamp(sy[z], 1.0f, hy), w = clamp(sz[z], 1.0f, hz);
+        const float dx = sx[z] - x, dy = sy[z] - y, dz = sz[z] - w;
+        outward[z] = spacing * square_root(dx * dx + dy * dy + dz * dz);
+        const i32 row = static_cast<i32>(x + 0.5f) * ny + static_cast<i32>(y + 0.5f);
+        places[z] = row * nz + static_cast<i32>(w + 0.5f);
+    }
+    team.sync();
+    for (i32 z = team.lane; z < n; z += team.lanes) {
+        if (found[z] == 0) places[z] = distances[places[z]];
+    }
+    team.sync();
+    const float end0 = shell.ends[0], end1 = shell.ends[1], end2 = shell.ends[2];
+    const float mean0 = shell.means[0], mean1 = shell.means[1], mean2 = shell.means[2], beyond_mean = shell.outside_mean;
+    const float std0 = shell.stds[0], std1 = shell.stds[1], std2 = shell.stds[2], beyond_std = shell.outside_std;
+    OTF_VECTOR_LOOP
+    for (i32 z = team.lane; z < n; z += team.lanes) {
         const float stretch = change ? clamp(1.0f + change[z], 0.2f, 3.0f) : 1.0f;
-        const float outward = (static_cast<float>(distance) - 128.0f) * 0.125f + gap;
-        const i32 layer = outward < end0 * stretch ? 0 : outward < end1 * stretch ? 1 : outward < end2 * stretch ? 2 : 3;
-        mean[z] = layer < 3 ? shell.means[layer] : outside_mean;
-        std[z] = layer < 3 ? shell.stds[layer] : outside_std;
+        const bool far = places[z] == 255 || outward[z] >= FARTHEST;
+        const float mm = far ? HUGE_VALUE : (static_cast<float>(places[z]) - 128.0f) * 0.125f + outward[z];
+        const float m = mm < end0 * stretch ? mean0 : mm < end1 * stretch ? mean1 : mm < end2 * stretch ? mean2 : beyond_mean;
+        const float s = mm < end0 * stretch ? std0 : mm < end1 * stretch ? std1 : mm < end2 * stretch ? std2 : beyond_std;
+        mean[z] = found[z] == 0 ? m : mean[z];
+        std[z] = found[z] == 0 ? s : std[z];
     }
 }
 

@@ -57,6 +57,24 @@ def test_volumes_are_in_nnunets_layout_and_equal_what_their_records_render(
     assert np.allclose(image.affine @ [9.5, 11.5, 7.5, 1], [0, 0, 0, 1])  # the middle of the volume
 
 
+def test_channels_are_files_of_one_case(toy_heads: LabelBank, tmp_path: Path) -> None:
+    options = ["synthesis.channels.count=2", "synthesis.channels.missing_probability=0.5"]
+    write(tmp_path, "+experiment=randomized", "n=3", SIZE, "prefix=toy", *options)
+    folder = tmp_path / "frozen"
+    expected = sorted(f"toy_00000{case}_000{channel}.nii.gz" for case in range(3) for channel in range(2))
+    assert sorted(path.name for path in (folder / "imagesTr").iterdir()) == expected
+    assert json.loads((folder / "dataset.json").read_text())["channel_names"] == {"0": "MRI 1", "1": "MRI 2"}
+    record = SynthesisParameters.from_json((folder / "records" / "toy_000001.json").read_text())
+    synthesizer = Synthesizer(compose(["output=x"], "freeze", FreezeConfig).synthesis, toy_heads, record.size, 0)
+    batch = synthesizer.render([record])
+    for channel in range(2):
+        image = read_volume(folder / "imagesTr" / f"toy_000001_000{channel}.nii.gz")
+        assert np.array_equal(image.data, batch.image[0, channel].numpy())
+    (folder / "imagesTr" / "toy_000001_0001.nii.gz").unlink()
+    write(tmp_path, "+experiment=randomized", "n=3", SIZE, "prefix=toy", *options)
+    assert (folder / "imagesTr" / "toy_000001_0001.nii.gz").is_file()
+
+
 def test_a_second_run_writes_only_what_is_missing_or_damaged(toy_heads: LabelBank, tmp_path: Path) -> None:
     write(tmp_path, "n=3", SIZE)
     images = tmp_path / "frozen" / "imagesTr"

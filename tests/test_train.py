@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
+from otfsynth.inference import SlidingWindowPredictor
+from otfsynth.inference.channels import prepare_channels
 from otfsynth.networks import load_checkpoint
 
 
@@ -79,6 +81,16 @@ def test_a_run_leaves_all_that_it_promises(label_maps, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_run_on_two_channels_segments_a_head_of_one(label_maps, tmp_path):
+    run(command(label_maps, tmp_path / "run", "synthesis.channels.count=2"))
+    checkpoint = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    assert load_checkpoint(checkpoint).plan.input_channels == 2
+    predictor = SlidingWindowPredictor.from_checkpoint(checkpoint)
+    head = np.random.default_rng(0).uniform(1, 2, (20, 20, 20)).astype(np.float32)
+    prepared = prepare_channels([None, head], [None, np.eye(4)], predictor.spacing_mm)
+    assert predictor.segment(prepared).labels.shape == (20, 20, 20)
+
+
 def test_a_run_that_was_stopped_continues_with_the_same_samples(label_maps, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     run(command(label_maps, whole, "trainer.max_steps=200", "trainer.validate_every_steps=200"), 0)

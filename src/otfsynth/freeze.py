@@ -39,15 +39,18 @@ def freeze(config: FreezeConfig, job: Job) -> None:
     for case, record in planned.items():
         case.check_same_settings(record)
 
+    channels = config.synthesis.channels
     kept = 0
     for case in track(planned, "writing volumes", disable=not config.trainer.progress):
-        if case.is_complete():
+        if case.is_complete(channels.count):
             kept += 1
         else:
             case.write(synthesizer.render([planned[case]]))
     count = len(list((folder / "labelsTr").glob("*.nii.gz")))
     description = f"otfsynth, {config.experiment_name}, seed {config.seed}, {len(synthesizer.bank)} label map(s)"
-    write_dataset_json(folder, synthesizer.bank.scheme, count, description)
+    several = [f"MRI {number}" for number in range(1, channels.count + 1)]
+    names = channels.contrasts or (several if channels.count > 1 else ["MRI"])
+    write_dataset_json(folder, synthesizer.bank.scheme, count, description, names)
     logger.info("%-16s %s (%d written, %d were there)", "frozen volumes", folder, config.n - kept, kept)
 
 

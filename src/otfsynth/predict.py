@@ -52,6 +52,12 @@ def predict(config: PredictConfig, job: Job) -> None:
     found = find_scans(config.input, config.input_layout)
     stripper = choose_stripper(config.skullstrip, config.stripping)
     ensemble = Ensemble.load(config.checkpoints)
+    if ensemble.input_channels > 1:
+        raise ConfigurationError(
+            f"checkpoint '{ensemble.paths[0]}' takes {ensemble.input_channels} images of every head, and this command "
+            "gives one; use otfsynth.inference.channels.prepare_channels and SlidingWindowPredictor.segment in Python, "
+            "or a checkpoint trained with synthesis.channels.count=1"
+        )
     run = _Run(config, found, ensemble, stripper, output)
     run.start()
     outcome = run_cases(found.scans, run.work, "segmenting", config.progress)

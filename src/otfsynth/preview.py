@@ -47,7 +47,9 @@ def preview(config: PreviewConfig, job: Job) -> None:
     panels = _panels(synthesizer, records)
     footer = f"{config.experiment_name}   ·   seed {records[0].key.seed}"
     contours = "below" if config.contours else "none"
-    draw_panels(panels, synthesizer.bank.scheme.target_names, path, config.columns, contours, footer)
+    channels = len(records[0].all_channels)
+    columns = config.columns if channels == 1 else channels
+    draw_panels(panels, synthesizer.bank.scheme.target_names, path, columns, contours, footer)
     write_records(records, path.with_suffix(".json"))
     logger.info("%-16s %s", "contact sheet", path)
     logger.info("%-16s %s", "its parameters", path.with_suffix(".json"))
@@ -59,10 +61,13 @@ def caption(record: SynthesisParameters) -> str:
 
 
 def _source(record: SynthesisParameters) -> str:
-    return f"{record.key.index}  {record.label_map.removesuffix('.gz').removesuffix('.nii')}"
+    channel = f" channel {record.key.channel}" if record.key.channel else ""
+    return f"{record.key.index}{channel}  {record.label_map.removesuffix('.gz').removesuffix('.nii')}"
 
 
 def _look(record: SynthesisParameters) -> list[str]:
+    if record.missing:
+        return ["missing"]
     strip = record.skull_strip
     return [
         _contrast(record),
@@ -129,7 +134,8 @@ def _draw_strip(config: PreviewConfig, setting: str, base: Synthesizer, path: Pa
         record = draw_record(synthesizer, config.index, config.data.patch_size)
         values.append(value)
         records.append(record)
-        panels += _panels(synthesizer, [record])
+        shown = -1 if setting.startswith("channels.") else 0  # what lies off the first is seen in another
+        panels.append(_panels(synthesizer, [record])[shown])
     if len(panels) > 1 and all((panel.image == panels[0].image).all() for panel in panels):
         logger.warning("sweep=%s changes nothing in sample %d; try another index", setting, config.index)
     drawn = drawn_numbers(records)
@@ -175,6 +181,7 @@ def _spelled(value: Any, setting: str) -> str:
 
 
 def _panels(synthesizer: Synthesizer, records: list[SynthesisParameters]) -> list[Panel]:
+    """One panel a channel, those of a sample beside each other."""
     from otfsynth.volumes.figures import Panel
 
     panels = []
@@ -183,8 +190,9 @@ def _panels(synthesizer: Synthesizer, records: list[SynthesisParameters]) -> lis
             batch = synthesizer.render([record])
         except ValueError as error:
             raise ConfigurationError(f"parameters: {error}") from error
-        image, target = batch.image[0, 0].numpy(), batch.target[0, 0].numpy()
-        panels.append(Panel(image, target, title=caption(record)))
+        target = batch.target[0, 0].numpy()
+        for image, channel in zip(batch.image[0].numpy(), record.all_channels, strict=True):
+            panels.append(Panel(image, target, title=caption(channel)))
     return panels
 
 

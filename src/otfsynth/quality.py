@@ -107,7 +107,7 @@ def _fresh_source(synthesizer: Synthesizer, record: SynthesisParameters, region:
         batch = synthesizer.render([record])
         affine = np.diag([record.spacing_mm] * 3 + [1.0])
         brain = brain_of(batch.target[0, 0].numpy()) if region == "brain" else None
-        return LoadedImage(batch.image[0, 0].numpy(), affine, brain)
+        return LoadedImage(batch.image[0, record.first_seen].numpy(), affine, brain)
 
     return ImageSource(f"sample {record.key.index}", record.mixture.source, load)
 

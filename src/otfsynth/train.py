@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from otfsynth.config.checks import ConfigurationError
 from otfsynth.config.command import Job, run_command
 from otfsynth.config.root import TrainConfig
 
@@ -52,7 +53,8 @@ def train(config: TrainConfig, job: Job) -> None:
     bank = _load_bank(config, scheme)
     spacing_mm = (config.data.spacing_mm,) * 3
     batch_size = config.data.batch_size or DEFAULT_BATCH
-    plan = plan_network(config.network, scheme.target_count, config.data.patch_size, spacing_mm, batch_size)
+    channels = config.synthesis.channels.count
+    plan = plan_network(config.network, scheme.target_count, config.data.patch_size, spacing_mm, batch_size, channels)
     data = _data_module(config, bank, plan.patch_size, batch_size)
     module = SegmentationModule(
         plan,
@@ -94,6 +96,11 @@ def _data_module(
     from otfsynth.data.datamodule import SyntheticDataModule
     from otfsynth.data.validation import ValidationCases
 
+    if config.data.real_validation and config.synthesis.channels.count > 1:
+        raise ConfigurationError(
+            f"data.real_validation={config.data.real_validation} lists scans of one channel, the network takes "
+            f"synthesis.channels.count={config.synthesis.channels.count}; leave one of the two out"
+        )
     scans, targets = config.data.real_validation, config.data.real_validation_labels
     return SyntheticDataModule(
         bank,

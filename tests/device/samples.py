@@ -23,6 +23,7 @@ from otfsynth.data.bank import LabelBank
 from otfsynth.synthesis.lesions import LesionParameters
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.rendering.device import DeviceRenderer
+from otfsynth.synthesis.rendering.sequence import ChannelToRender
 from otfsynth.synthesis.shell import ShellParameters
 from tests.device.emulated import EmulatedDevice
 from tests.synthesis import heads
@@ -93,5 +94,15 @@ def on_device(
     """Image and target of the batched renderer."""
     image, target = empty_batch(len(records))
     renderer = renderer or DeviceRenderer(bank.scheme, device)
-    renderer.render(records, [bank[record.map_index] for record in records], image, target)
+    maps = [heads.with_boundaries(bank, record)[record.map_index] for record in records]
+    renderer.render(records, maps, image, target)
     return image, target
+
+
+def channels(
+    bank: LabelBank, records: Sequence[SynthesisParameters], image: Tensor, target: Tensor
+) -> list[ChannelToRender]:
+    """Single-channel samples with memory (b, 1, x, y, z) for them."""
+    return [
+        ChannelToRender(record, bank[record.map_index], image[i, 0], target[i, 0]) for i, record in enumerate(records)
+    ]

@@ -39,7 +39,7 @@ def rendered(
 def test_the_batch_has_every_stage(records: list[SynthesisParameters]) -> None:
     optional = ["partial_volume", "subclasses", "texture", "heterogeneity", "skull_strip", "field_of_view"]
     optional += ["signal_loss", "ringing", "motion", "ghosting", "spikes", "noise_field", "storage", "bias_field"]
-    for name in [*optional, "gamma", "lesions", "shell"]:
+    for name in [*optional, "gamma", "lesions", "shell", "shape"]:
         assert any(getattr(record, name) is not None for record in records), name
         assert any(getattr(record, name) is None for record in records), name
 
@@ -50,7 +50,8 @@ def test_a_mixed_batch_equals_the_cpu(
     rendered: tuple[torch.Tensor, torch.Tensor, EmulatedDevice],
 ) -> None:
     image, target, _ = rendered
-    expected = heads.synthesizer(bank, samples.SIZE, threads=1).render(records)
+    prepared = heads.with_boundaries(bank, next(record for record in records if record.shape))
+    expected = heads.synthesizer(prepared, samples.SIZE, threads=1).render(records)
     assert torch.equal(target, expected.target)
     assert torch.isfinite(image).all()
     for number in range(len(records)):
@@ -101,7 +102,7 @@ def test_one_copy_a_batch_and_one_launch_a_stage(
         assert {geometry.grid[1] for name, geometry in queued if name == "Paint"} == {len(records) * repeats}
     assert counts[1] == counts[2] == counts[4]
     # 6 + 5 for the flow, 4 folds, 3 samplings across rows, and one each of the rest
-    assert counts[1] == 6 + 5 + 4 + 3 + 7
+    assert counts[1] == 6 + 5 + 4 + 3 + 8
 
 
 def test_a_full_buffer_grows(
@@ -127,8 +128,8 @@ def test_the_emulator_sees_overruns(emulator: Path) -> None:
     operator["values"] = operator["coefficients"] = values.ctypes.data
     operator["shape"] = (4, 5, 40)
     device = EmulatedDevice(emulator)
-    device.launch("QuasiInterpolate", Launch((60, 1), 64, 4 * 48), operator.ctypes.data)
+    device.launch("QuasiInterpolate", Launch((20, 1), 64, 4 * 132), operator.ctypes.data)
     with pytest.raises(AssertionError, match="shared memory"):
-        device.launch("QuasiInterpolate", Launch((60, 1), 64, 4 * 32), operator.ctypes.data)
+        device.launch("QuasiInterpolate", Launch((20, 1), 64, 4 * 100), operator.ctypes.data)
     with pytest.raises(AssertionError, match="geometry"):
-        device.launch("QuasiInterpolate", Launch((60, 1), 48, 4 * 48), operator.ctypes.data)
+        device.launch("QuasiInterpolate", Launch((20, 1), 48, 4 * 132), operator.ctypes.data)

@@ -92,13 +92,13 @@ def test_a_batch_in_a_cuda_graph(bank: LabelBank, model: SynthesisConfig) -> Non
     engine = heads.synthesizer(bank, SIZE, model, device="cuda")
     records = [engine.sample_parameters(index) for index in range(3)]
     on_gpu = bank.on("cuda")
-    maps = [on_gpu[record.map_index] for record in records]
     image = torch.empty((3, 1, *SIZE), device="cuda")
     target = torch.empty((3, 1, *SIZE), dtype=torch.uint8, device="cuda")
     renderer = DeviceRenderer(bank.scheme, kernels.cuda.open_device(torch.device("cuda")))
-    renderer.render(records, maps, image, target)
+    channels = samples.channels(on_gpu, records, image, target)
+    renderer.render(channels)
     expected = image.clone(), target.clone()
-    plan = renderer.plan(records, maps, image, target)
+    plan = renderer.plan(channels)
     plan.upload()
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):

@@ -20,14 +20,16 @@ from tests.references.geometry import (
     source_coordinates,
     velocity_lattice,
 )
-from tests.references.random import STAGES, lattice_normals, normals, philox4x32, row_normals
+from tests.references.random import STAGES, lattice_normals, normals, philox4x32, row_normals, row_words
 from tests.references.sample import render, source_labels
+from tests.references.shape import changed_indices
 
 __all__ = [
     "STAGES",
     "acquire",
     "apply_gamma",
     "bias_field",
+    "changed_indices",
     "displacement",
     "downsample_matrix",
     "evaluate_lattice",
@@ -46,6 +48,7 @@ __all__ = [
     "quasi_interpolate",
     "render",
     "row_normals",
+    "row_words",
     "sample_positions",
     "smooth_field",
     "source_coordinates",

@@ -10,7 +10,7 @@ from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.types import SampleKey
 from tests.references.geometry import smooth_field
 from tests.references.kspace import corrupt
-from tests.references.random import STAGES, row_normals, words
+from tests.references.random import STAGES, row_words
 
 
 def low_size(size: int, spacing: float) -> int:
@@ -67,14 +67,13 @@ def receive(
 ) -> np.ndarray:
     """Root of the sum of squares of coils of which the first holds the signal (Constantinides et al. 1997)."""
     local = std * strength
-    real, imaginary = local * row_normals(key, STAGES["acquisition"], image.shape, per_voxel=2)
-    squares = (image + real) ** 2 + imaginary**2
-    calls = -(-(coils - 1) // 4)
-    if calls:
-        positions = calls * np.arange(image.size)[:, None] + np.arange(calls)
-        uniform = (words(key, STAGES["coils"], positions) >> 8) * 2.0**-24 + 2.0**-25
-        used = uniform.reshape(image.size, 4 * calls)[:, : coils - 1]
-        squares += local**2 * (-2.0 * np.log(used).sum(axis=1)).reshape(image.shape)
+    word = row_words(key, STAGES["acquisition"], image.shape)[:, :, 0]
+    radius = np.sqrt(-2.0 * np.log((word >> 12) * 2.0**-20 + 2.0**-21))
+    angle = 2.0 * np.pi * (word & 4095) / 4096
+    squares = (image + local * radius * np.cos(angle)) ** 2 + (local * radius * np.sin(angle)) ** 2
+    if coils > 1:
+        uniform = (row_words(key, STAGES["coils"], image.shape, coils - 1) >> 8) * 2.0**-24 + 2.0**-25
+        squares += local**2 * (-2.0 * np.log(uniform)).sum(axis=2)
     return np.sqrt(squares)
 
 

@@ -13,7 +13,7 @@ from tests.references.random import STAGES, row_normals
 
 def mixture_noise(key: SampleKey, size: Size) -> np.ndarray:
     """Standard normal of every voxel, float64 (x, y, z)."""
-    return row_normals(key, STAGES["mixture"], size, per_voxel=1)[0]
+    return row_normals(key, STAGES["mixture"], size)
 
 
 def paint(key: SampleKey, classes: np.ndarray, means: tuple[float, ...], stds: tuple[float, ...]) -> np.ndarray:

@@ -19,7 +19,10 @@ STAGES = {
     "noise_field": 10,
     "lesions": 11,
     "shell": 12,
+    "shape": 13,
 }
+OF_THE_HEAD = {STAGES[name] for name in ("velocity", "skull_strip", "subclasses", "lesions", "shell", "shape")}
+"""Stages with the same numbers in all channels of a sample."""
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
@@ -51,7 +54,7 @@ def words(key: SampleKey, stage: int, positions: np.ndarray) -> np.ndarray:
     counter[:, 0] = flat & _MASK
     counter[:, 1] = flat >> _HALF
     counter[:, 2] = key.index
-    counter[:, 3] = stage
+    counter[:, 3] = stage if stage in OF_THE_HEAD else stage + 2**16 * key.channel
     return philox4x32(counter, (key.seed & 0xFFFFFFFF, key.seed >> 32))
 
 
@@ -71,15 +74,20 @@ def lattice_normals(key: SampleKey, stage: int, shape: tuple[int, ...]) -> np.nd
     return drawn.ravel()[:count].reshape(shape)
 
 
-def row_normals(key: SampleKey, stage: int, size: tuple[int, int, int], per_voxel: int) -> np.ndarray:
-    """Normals of a volume, ``(per_voxel, x, y, z)``: a row of z is cut in equal parts that share their counters.
+def row_words(key: SampleKey, stage: int, size: tuple[int, int, int], rows_each: int = 1) -> np.ndarray:
+    """Random words of a volume, uint32 (x, y, rows_each, z).
 
-    With one normal a voxel, voxel ``q + w * Q`` takes word ``w`` of counter ``row * Q + q``, ``Q = ceil(nz / 4)``; with
-    two, voxels ``q`` and ``q + Q`` take the first and the second pair, ``Q = ceil(nz / 2)``.
+    Voxel ``q + w * Q`` of a row takes word ``w`` of counter ``row * Q + q``, with ``Q = ceil(nz / 4)``.
     """
     nx, ny, nz = size
-    parts = 4 // per_voxel
-    length = -(-nz // parts)
-    drawn = normals(key, stage, np.arange(nx * ny * length).reshape(nx, ny, length))
-    rows = np.moveaxis(drawn.reshape(nx, ny, length, parts, per_voxel), 2, 3).reshape(nx, ny, parts * length, per_voxel)
-    return np.moveaxis(rows[:, :, :nz], -1, 0)
+    quads = -(-nz // 4)
+    drawn = words(key, stage, np.arange(nx * ny * rows_each * quads)).reshape(nx, ny, rows_each, quads, 4)
+    return np.moveaxis(drawn, -1, -2).reshape(nx, ny, rows_each, 4 * quads)[..., :nz]
+
+
+def row_normals(key: SampleKey, stage: int, size: tuple[int, int, int]) -> np.ndarray:
+    """One normal for each voxel, float64 (x, y, z), placed like :func:`row_words`."""
+    nx, ny, nz = size
+    quads = -(-nz // 4)
+    drawn = normals(key, stage, np.arange(nx * ny * quads).reshape(nx, ny, quads))
+    return np.moveaxis(drawn, -1, -2).reshape(nx, ny, 4 * quads)[..., :nz]

@@ -21,6 +21,7 @@ from otfsynth.config.artefacts import (
 )
 from otfsynth.config.contrast import ContrastConfig, EnginesConfig
 from otfsynth.config.lesions import LesionsConfig
+from otfsynth.config.shape import ShapeVarietyConfig
 from otfsynth.config.shell import ShellConfig
 from otfsynth.config.synthesis import (
     AffineConfig,
@@ -44,6 +45,7 @@ from otfsynth.synthesis.parameters import (
     MixtureParameters,
     SynthesisParameters,
 )
+from otfsynth.synthesis.shape import shape_boundaries
 from otfsynth.types import SampleKey
 from tests import references
 
@@ -71,6 +73,11 @@ EVERY_LABEL = dataclasses.replace(
     TISSUE, name="every-label", target_labels=tuple(range(11)), target_names=TISSUE.label_names
 )
 """The target is the label index, so that a test sees every label."""
+
+SHAPES = ShapeVarietyConfig(
+    1.0, cortex=["cortex"], white_matter=["white"], csf=["CSF"], ventricles=["ventricle"], deep=["white", "thalamus"]
+)
+"""Shape variety by the names of :data:`TISSUE`."""
 
 LEVELS = LabelScheme(
     name="levels",
@@ -138,6 +145,7 @@ def plain_config(**stages: Any) -> SynthesisConfig:
         "flip": FlipConfig(probability=0.0),
         "affine": AffineConfig(probability=0.0),
         "velocity_field": VelocityFieldConfig(probability=0.0),
+        "shape_variety": ShapeVarietyConfig(probability=0.0),
         "contrast": RANDOM_CONTRASTS,
         "background": BackgroundConfig(zero_probability=0.0, dark_probability=0.0, textured_probability=1.0),
         "partial_volume": PartialVolumeConfig(probability=0.0),
@@ -198,8 +206,16 @@ def synthesizer(bank: LabelBank, size: Size, config: SynthesisConfig | None = No
     return Synthesizer(config or plain_config(), bank, size, options.pop("seed", SEED), **options)
 
 
+def with_boundaries(bank: LabelBank, record: SynthesisParameters) -> LabelBank:
+    """The bank with the small head's movable boundaries, where a record asks for them."""
+    if record.shape is None or bank[record.map_index].boundaries is not None:
+        return bank
+    return bank.with_boundaries(shape_boundaries(SHAPES, bank.scheme))
+
+
 def render(bank: LabelBank, *records: SynthesisParameters) -> tuple[np.ndarray, np.ndarray]:
     """Images (b, x, y, z) and targets (b, x, y, z) of the engine."""
+    bank = with_boundaries(bank, records[0])
     batch = synthesizer(bank, records[0].size, threads=1).render(list(records))
     return batch.image[:, 0].numpy(), batch.target[:, 0].numpy()
 
@@ -211,10 +227,13 @@ def render_one(bank: LabelBank, record: SynthesisParameters) -> tuple[np.ndarray
 
 def reference(bank: LabelBank, record: SynthesisParameters) -> tuple[np.ndarray, np.ndarray]:
     """Image and target of the oracle."""
-    volume, scheme = bank[record.map_index], bank.scheme
+    volume, scheme = with_boundaries(bank, record)[record.map_index], bank.scheme
+    maps = volume.boundaries
     return references.render(
         record,
-        volume.indices.numpy(),
+        volume.indices.numpy()
+        if maps is None
+        else references.changed_indices(record, volume.indices.numpy(), maps.alternate.numpy(), maps.distance.numpy()),
         volume.brain_distance.numpy(),
         scheme.class_table,
         scheme.target_table,

@@ -73,14 +73,12 @@ def test_constant_velocity_is_a_translation() -> None:
 
 
 def test_normals_are_standard_and_stages_differ() -> None:
-    drawn = references.row_normals(KEY, references.STAGES["mixture"], (16, 16, 51), per_voxel=1)[0]
+    drawn = references.row_normals(KEY, references.STAGES["mixture"], (16, 16, 51))
     assert stats.kstest(drawn.ravel(), "norm").pvalue > 0.01
     lag_one = np.corrcoef(drawn[:, :, :-1].ravel(), drawn[:, :, 1:].ravel())[0, 1]
     assert abs(lag_one) < 0.03
-    pair = references.row_normals(KEY, references.STAGES["acquisition"], (16, 16, 51), per_voxel=2)
-    assert pair.shape == (2, 16, 16, 51)
-    assert abs(np.corrcoef(pair[0].ravel(), pair[1].ravel())[0, 1]) < 0.03
-    assert abs(np.corrcoef(pair[0].ravel(), drawn.ravel())[0, 1]) < 0.03
+    other = references.row_normals(KEY, references.STAGES["acquisition"], (16, 16, 51))
+    assert abs(np.corrcoef(other.ravel(), drawn.ravel())[0, 1]) < 0.03
 
 
 def test_bias_field_has_the_requested_log_std() -> None:

@@ -25,8 +25,10 @@ from otfsynth.config.artefacts import (
     SignalLossConfig,
     SpikesConfig,
 )
+from otfsynth.config.channels import ChannelsConfig
 from otfsynth.config.contrast import ContrastConfig, PhysicsConfig
 from otfsynth.config.lesions import LesionsConfig
+from otfsynth.config.shape import ShapeVarietyConfig
 from otfsynth.config.shell import ShellConfig
 from otfsynth.config.tissue import HeterogeneityConfig, PartialVolumeConfig, SubclassesConfig, TextureConfig
 
@@ -224,6 +226,7 @@ class SynthesisConfig:
     flip: FlipConfig = field(default_factory=FlipConfig)
     affine: AffineConfig = field(default_factory=AffineConfig)
     velocity_field: VelocityFieldConfig = field(default_factory=VelocityFieldConfig)
+    shape_variety: ShapeVarietyConfig = field(default_factory=ShapeVarietyConfig)
     contrast: ContrastConfig = field(default_factory=ContrastConfig)
     mixture: MixtureConfig = field(default_factory=MixtureConfig)
     physics: PhysicsConfig = field(default_factory=PhysicsConfig)
@@ -249,6 +252,7 @@ class SynthesisConfig:
     coils: CoilsConfig = field(default_factory=CoilsConfig)
     noise_field: NoiseFieldConfig = field(default_factory=NoiseFieldConfig)
     storage: StorageConfig = field(default_factory=StorageConfig)
+    channels: ChannelsConfig = field(default_factory=ChannelsConfig)
     normalization: str = "zscore"
     """zscore: zero mean and unit variance over the voxels that are not 0; minmax: [0, 1]; none: as simulated."""
 

@@ -16,7 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor
 
 from otfsynth.config.data import DataConfig
-from otfsynth.data.cache import PreparedMapCache, cache_key, default_cache_dir
+from otfsynth.data.boundaries import Boundary, BoundaryMaps, boundary_maps
+from otfsynth.data.cache import PreparedMapCache, boundaries_key, cache_key, default_cache_dir
 from otfsynth.data.embedded import EmbeddedSource
 from otfsynth.data.prepare import PreparedMap, prepare
 from otfsynth.data.sources import LabelMapError, LabelMapSource, find_sources
@@ -43,6 +44,8 @@ class LabelVolume:
         foreground: per target value from 1 on, int32 (n, 3) voxels of that target, n <= 4096; always on the CPU, where
             parameters are drawn.
         affine: (4, 4) float64, voxel of ``indices`` to RAS world millimetres.
+        boundaries: what may move where shapes vary; see :meth:`LabelBank.with_boundaries`.
+        cache_key: name of the map's cache entry; ``None`` for maps that have none.
     """
 
     name: str
@@ -51,11 +54,13 @@ class LabelVolume:
     brain_distance: Tensor
     foreground: tuple[Tensor, ...]
     affine: np.ndarray
+    boundaries: BoundaryMaps | None = None
+    cache_key: str | None = None
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes of the two volumes."""
-        return self.indices.numel() + self.brain_distance.numel()
+        """Bytes of the volumes."""
+        return self.indices.numel() * (2 if self.boundaries is None else 4)
 
     def to(self, device: torch.device) -> LabelVolume:
         """The same map with its volumes on ``device``."""
@@ -63,6 +68,7 @@ class LabelVolume:
             self,
             indices=self.indices.to(device, non_blocking=True),
             brain_distance=self.brain_distance.to(device, non_blocking=True),
+            boundaries=None if self.boundaries is None else self.boundaries.to(device),
         )
 
 
@@ -75,6 +81,7 @@ class LabelBank(Sequence[LabelVolume]):
         volumes: prepared maps on the CPU.
         device: where items are wanted.
         memory_limit_bytes: a bank larger than this stays in host memory, pinned where the device is a GPU.
+        cache: where volumes that are asked for later are kept.
     """
 
     def __init__(
@@ -84,11 +91,13 @@ class LabelBank(Sequence[LabelVolume]):
         volumes: Sequence[LabelVolume],
         device: torch.device | str = "cpu",
         memory_limit_bytes: float = float("inf"),
+        cache: PreparedMapCache | None = None,
     ) -> None:
         self.scheme = scheme
         self.spacing_mm = spacing_mm
         self.device = torch.device(device)
-        self.memory_limit_bytes = memory_limit_bytes
+        self.cache = cache
+        self._memory_limit_bytes = memory_limit_bytes
         self.memory_bytes = sum(volume.memory_bytes for volume in volumes)
         self.streamed = self.device.type != "cpu" and self.memory_bytes > memory_limit_bytes
         if self.streamed:
@@ -96,6 +105,7 @@ class LabelBank(Sequence[LabelVolume]):
         else:
             self._volumes = [volume.to(self.device) for volume in volumes]
         self._recent: dict[int, LabelVolume] = {}
+        self._bounded: dict[tuple[Boundary, ...], LabelBank] = {}
 
     @classmethod
     def from_config(
@@ -111,9 +121,13 @@ class LabelBank(Sequence[LabelVolume]):
         workers = config.workers or min(os.cpu_count() or 1, MAX_WORKERS)
         prepared = _prepare_all(sources, scheme, config.spacing_mm, cache, workers, show_progress)
         volumes = [
-            _to_volume(source.name, source.subject, result) for source, result in zip(sources, prepared, strict=True)
+            replace(
+                _to_volume(source.name, source.subject, result),
+                cache_key=cache_key(source.fingerprint(), scheme, config.spacing_mm),
+            )
+            for source, result in zip(sources, prepared, strict=True)
         ]
-        bank = cls(scheme, config.spacing_mm, volumes, device, config.bank_memory_gb * 1e9)
+        bank = cls(scheme, config.spacing_mm, volumes, device, config.bank_memory_gb * 1e9, cache)
         logger.info("%s", bank.describe())
         return bank
 
@@ -183,11 +197,34 @@ class LabelBank(Sequence[LabelVolume]):
         wanted = torch.device(device)
         if wanted.type == self.device.type and wanted.index in (None, self.device.index):
             return self
-        return LabelBank(self.scheme, self.spacing_mm, self._volumes, wanted, self.memory_limit_bytes)
+        return LabelBank(self.scheme, self.spacing_mm, self._volumes, wanted, self._memory_limit_bytes, self.cache)
+
+    def with_boundaries(self, boundaries: tuple[Boundary, ...]) -> LabelBank:
+        """A bank of the same maps with distances to movable boundaries, computed (2 s a map) or read from the cache.
+
+        Args:
+            boundaries: pairs of label indices (inside, outside); see :func:`otfsynth.data.boundaries.boundary_maps`.
+        """
+        if boundaries not in self._bounded:
+            with ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_WORKERS), thread_name_prefix="boundaries") as pool:
+                volumes = list(pool.map(lambda volume: self._bound(volume, boundaries), self._volumes))
+            limit, cache = self._memory_limit_bytes, self.cache
+            self._bounded[boundaries] = LabelBank(self.scheme, self.spacing_mm, volumes, self.device, limit, cache)
+        return self._bounded[boundaries]
+
+    def _bound(self, volume: LabelVolume, boundaries: tuple[Boundary, ...]) -> LabelVolume:
+        cache = self.cache if volume.cache_key is not None else None
+        key = boundaries_key(volume.cache_key or "", boundaries)
+        found = cache.get_arrays(key, ("alternate", "distance")) if cache is not None else None
+        if found is None:
+            found = boundary_maps(volume.indices.cpu().numpy(), boundaries, self.spacing_mm)
+            if cache is not None:
+                cache.put_arrays(key, alternate=found[0], distance=found[1])
+        return replace(volume, boundaries=BoundaryMaps(*map(torch.from_numpy, found)))
 
     def subset(self, indices: Iterable[int]) -> LabelBank:
         """A bank of some of the maps, which share their memory with this one."""
-        chosen = LabelBank(self.scheme, self.spacing_mm, [], self.device, self.memory_limit_bytes)
+        chosen = LabelBank(self.scheme, self.spacing_mm, [], self.device, self._memory_limit_bytes, self.cache)
         chosen._volumes = [self._volumes[index] for index in indices]
         chosen.memory_bytes = sum(volume.memory_bytes for volume in chosen._volumes)
         chosen.streamed = self.streamed
@@ -262,4 +299,10 @@ def _to_volume(name: str, subject: str, prepared: PreparedMap) -> LabelVolume:
 
 
 def _pinned(volume: LabelVolume) -> LabelVolume:
-    return replace(volume, indices=volume.indices.pin_memory(), brain_distance=volume.brain_distance.pin_memory())
+    boundaries = volume.boundaries
+    return replace(
+        volume,
+        indices=volume.indices.pin_memory(),
+        brain_distance=volume.brain_distance.pin_memory(),
+        boundaries=None if boundaries is None else boundaries.pin_memory(),
+    )

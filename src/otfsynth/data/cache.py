@@ -11,18 +11,24 @@ import os
 import threading
 import zipfile
 import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from otfsynth.data.boundaries import Boundary
 from otfsynth.data.prepare import PreparedMap
 from otfsynth.labels import LabelScheme
 
 PREPARATION_VERSION = 2
 """Raised whenever preparation changes what it returns, so that older entries are not read."""
+BOUNDARIES_VERSION = 1
+"""The same for :func:`otfsynth.data.boundaries.boundary_maps`."""
 
 logger = logging.getLogger(__name__)
+
+Entry = TypeVar("Entry")
 
 
 def default_cache_dir() -> Path:
@@ -44,6 +50,12 @@ def cache_key(fingerprint: str, scheme: LabelScheme, spacing_mm: float) -> str:
     return hashlib.sha256(json.dumps(ingredients).encode()).hexdigest()[:32]
 
 
+def boundaries_key(key: str, boundaries: Sequence[Boundary]) -> str:
+    """Name of the entry of a map's movable boundaries, from that of the map itself."""
+    ingredients = [key, boundaries, BOUNDARIES_VERSION]
+    return hashlib.sha256(json.dumps(ingredients).encode()).hexdigest()[:32]
+
+
 class PreparedMapCache:
     """A folder of prepared maps; a missing, damaged or unwritable entry only costs time.
 
@@ -56,11 +68,17 @@ class PreparedMapCache:
 
     def get(self, key: str) -> PreparedMap | None:
         """Read an entry; ``None`` where it is missing or damaged (each array carries a CRC-32)."""
+        return self._read(key, _prepared_map)
+
+    def get_arrays(self, key: str, names: Sequence[str]) -> tuple[np.ndarray, ...] | None:
+        """Read arrays that :meth:`put_arrays` wrote; ``None`` where the entry is missing or damaged."""
+        return self._read(key, lambda arrays: tuple(arrays[name] for name in names))
+
+    def _read(self, key: str, read: Callable[[Any], Entry]) -> Entry | None:
         path = self._path(key)
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                foreground = tuple(arrays[f"foreground_{value}"] for value in range(1, int(arrays["targets"])))
-                return PreparedMap(arrays["indices"], arrays["brain_distance"], foreground, arrays["affine"])
+                return read(arrays)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
@@ -69,13 +87,18 @@ class PreparedMapCache:
 
     def put(self, key: str, prepared: PreparedMap) -> None:
         """Write an entry; a folder that can't be written is reported and otherwise ignored."""
-        path = self._path(key)
         arrays: dict[str, Any] = {
             f"foreground_{value}": voxels for value, voxels in enumerate(prepared.foreground, start=1)
         }
         arrays |= {"indices": prepared.indices, "brain_distance": prepared.brain_distance, "affine": prepared.affine}
+        self.put_arrays(key, targets=np.array(len(prepared.foreground) + 1), **arrays)
+
+    def put_arrays(self, key: str, **arrays: np.ndarray) -> None:
+        """Write arrays by name, as :meth:`put` does."""
+        path = self._path(key)
         buffer = io.BytesIO()
-        np.savez(buffer, targets=np.array(len(prepared.foreground) + 1), **arrays)
+        named: dict[str, Any] = dict(arrays)
+        np.savez(buffer, **named)
         # Processes and threads that prepare the same map write different files, then rename: the last one wins
         part = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
         try:
@@ -89,3 +112,8 @@ class PreparedMapCache:
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.npz"
+
+
+def _prepared_map(arrays: Any) -> PreparedMap:
+    foreground = tuple(arrays[f"foreground_{value}"] for value in range(1, int(arrays["targets"])))
+    return PreparedMap(arrays["indices"], arrays["brain_distance"], foreground, arrays["affine"])

@@ -1,12 +1,13 @@
 """Frozen samples: synthetic volumes on disk in nnU-Net's raw layout, each with the record that renders it again.
 
-``imagesTr/CASE_0000.nii.gz``, ``labelsTr/CASE.nii.gz``, ``records/CASE.json`` and ``dataset.json``. The record is
-written last and vouches for the other two.
+``imagesTr/CASE_0000.nii.gz`` (and ``_0001`` ... for further channels), ``labelsTr/CASE.nii.gz``,
+``records/CASE.json`` and ``dataset.json``. The record is written last and vouches for the others.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,10 +33,9 @@ class FrozenCase:
     folder: Path
     name: str
 
-    @property
-    def image(self) -> Path:
-        """The synthetic scan, channel 0."""
-        return self.folder / "imagesTr" / f"{self.name}_0000{SUFFIX}"
+    def image(self, channel: int = 0) -> Path:
+        """One channel of the synthetic scan."""
+        return self.folder / "imagesTr" / f"{self.name}_{channel:04d}{SUFFIX}"
 
     @property
     def label(self) -> Path:
@@ -58,12 +58,12 @@ class FrozenCase:
                 f"'{self.record}' is of other settings (seed, synthesis, size or label maps); give another output"
             )
 
-    def is_complete(self) -> bool:
-        """Whether all three files are there and open."""
+    def is_complete(self, channels: int = 1) -> bool:
+        """Whether all files of so many channels are there and open."""
         if not self.record.is_file():
             return False
         try:
-            shapes = {read_volume(path).data.shape for path in (self.image, self.label)}
+            shapes = {read_volume(path).data.shape for path in (*map(self.image, range(channels)), self.label)}
         except VolumeError:
             return False
         return len(shapes) == 1
@@ -76,12 +76,15 @@ class FrozenCase:
         """
         record = batch.parameters[0]
         affine = _affine(record)
-        write_volume(self.image, batch.image[0, 0].numpy(), affine)
+        for channel, image in enumerate(batch.image[0]):
+            write_volume(self.image(channel), image.numpy(), affine)
         write_volume(self.label, batch.target[0, 0].numpy(), affine)
         write_bytes_atomically(self.record, _text(record).encode())
 
 
-def write_dataset_json(folder: Path, scheme: LabelScheme, count: int, description: str) -> None:
+def write_dataset_json(
+    folder: Path, scheme: LabelScheme, count: int, description: str, channel_names: Sequence[str] = ("MRI",)
+) -> None:
     """Describe the dataset to nnU-Net (version 2).
 
     Args:
@@ -89,9 +92,10 @@ def write_dataset_json(folder: Path, scheme: LabelScheme, count: int, descriptio
         scheme: names the targets.
         count: training cases.
         description: a sentence on where they come from.
+        channel_names: of the image files of a case.
     """
     contents = {
-        "channel_names": {"0": "MRI"},
+        "channel_names": {str(channel): name for channel, name in enumerate(channel_names)},
         "labels": {name: value for value, name in enumerate(scheme.target_names)},
         "numTraining": count,
         "file_ending": SUFFIX,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 import torch
 
 from otfsynth.synthesis import SynthesisParameters, Synthesizer
+from otfsynth.synthesis.channels import recentred
 from otfsynth.synthesis.sampling import LabelMapLike
 
 HEAD_MM = (176.0, 208.0, 176.0)
@@ -38,4 +38,4 @@ def _with_brain_centred(record: SynthesisParameters, label_map: LabelMapLike) ->
         return record
     middles = torch.stack([voxels.quantile(extent, dim=0).mean(0) for voxels in targets])
     x, y, z = middles.quantile(0.5, dim=0).tolist()
-    return dataclasses.replace(record, deformation=dataclasses.replace(record.deformation, centre_voxels=(x, y, z)))
+    return recentred(record, (x, y, z))

@@ -48,6 +48,11 @@ class Ensemble:
         return self.checkpoints[0].plan.spacing_mm[0]
 
     @property
+    def input_channels(self) -> int:
+        """Images of one head that the networks take."""
+        return self.checkpoints[0].plan.input_channels
+
+    @property
     def divisor(self) -> Triple:
         """Voxels that a tile's edges must be multiples of, for every network."""
         divisors = [checkpoint.plan.divisor for checkpoint in self.checkpoints]
@@ -110,6 +115,7 @@ class Ensemble:
             precision,
             self.normalization,
             self.divisor,
+            self.input_channels,
         )
 
 

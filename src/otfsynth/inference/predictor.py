@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from otfsynth.inference.preparation import PreparedImage, from_canonical, prepare_image
+from otfsynth.inference.channels import prepare_channels
+from otfsynth.inference.preparation import ImageError, PreparedImage, from_canonical, prepare_image
 from otfsynth.inference.projection import Projected, Projector
 from otfsynth.inference.tiling import Triple, is_out_of_memory, smaller_tile, stream_probabilities
 from otfsynth.networks import load_checkpoint
@@ -50,7 +51,8 @@ class SlidingWindowPredictor:
     mirroring, over flipped copies, and over all networks; probabilities, not labels, are resampled to the scan.
 
     Args:
-        networks: (b, 1, x, y, z) -> logits (b, labels, x, y, z), or a list of them, finest first; one or several.
+        networks: (b, channels, x, y, z) -> logits (b, labels, x, y, z), or a list of them, finest first; one
+            or several.
         patch_size: (x, y, z) voxels.
         spacing_mm: working voxel size.
         device: where the networks run; they are moved there.
@@ -61,6 +63,7 @@ class SlidingWindowPredictor:
         normalization: of the intensities, as in training: ``zscore`` or ``minmax``.
         divisor: products of the networks' strides per axis; where given, running out of memory makes patches smaller,
             for this scan and those after it, with a line that says so.
+        input_channels: images of one head that the networks take.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class SlidingWindowPredictor:
         precision: str = "32-true",
         normalization: str = "zscore",
         divisor: Triple | None = None,
+        input_channels: int = 1,
     ) -> None:
         if not 0 <= overlap < 1:
             raise ValueError(f"overlap {overlap} is outside [0, 1)")
@@ -94,6 +98,7 @@ class SlidingWindowPredictor:
         self.precision = precision
         self.normalization = normalization
         self.divisor = divisor
+        self.input_channels = input_channels
 
     @classmethod
     def from_checkpoint(
@@ -122,19 +127,26 @@ class SlidingWindowPredictor:
             batch_size,
             precision,
             divisor=plan.divisor,
+            input_channels=plan.input_channels,
         )
 
     def predict(self, image: np.ndarray, affine: np.ndarray, keep_probabilities: bool = False) -> Prediction:
         """Segment one scan.
 
         Args:
-            image: (x, y, z) intensities as stored.
+            image: (x, y, z) intensities as stored, or (channels, x, y, z) on one grid. For images of several grids, or
+                missing ones, :func:`otfsynth.inference.channels.prepare_channels` and :meth:`segment`.
             affine: (4, 4) voxel index to RAS world millimetres.
             keep_probabilities: return them too; they take 2 bytes per voxel and label.
 
         Raises:
-            ImageError: the image is not 3-D, or is empty or constant.
+            ImageError: the image is not 3-D, is empty or constant, or has not as many channels as the networks take.
         """
+        if image.ndim == 4:
+            prepared = prepare_channels(
+                list(image), [affine] * len(image), self.spacing_mm, normalization=self.normalization
+            )
+            return self.segment(prepared, keep_probabilities=keep_probabilities)
         prepared = prepare_image(image, affine, self.spacing_mm, normalization=self.normalization)
         return self.segment(prepared, keep_probabilities=keep_probabilities)
 
@@ -148,7 +160,16 @@ class SlidingWindowPredictor:
             grid: where the segmentation is wanted, with the axes of the scan in RAS order; by default the scan's own
                 grid, as stored.
             keep_probabilities: return them too; they take 2 bytes per voxel and label.
+
+        Raises:
+            ImageError: not as many channels as the networks take.
         """
+        channels = 1 if prepared.data.ndim == 3 else len(prepared.data)
+        if channels != self.input_channels:
+            raise ImageError(
+                f"the network takes {self.input_channels} image(s) of a head, {channels} given; give as many, "
+                "with None for missing ones (otfsynth.inference.channels.prepare_channels), or use another network"
+            )
         target = grid or prepared.canonical
         projected = None
         while projected is None:
@@ -169,13 +190,13 @@ class SlidingWindowPredictor:
     def predict_prepared(self, data: Tensor) -> Tensor:
         """Probabilities of a prepared image.
 
-        Shape: (x, y, z) -> float32 (labels, x, y, z), in host memory.
+        Shape: (x, y, z) or (channels, x, y, z) -> float32 (labels, x, y, z), in host memory.
         """
         return torch.cat(list(self._stream(data)), dim=1)
 
     def _project(self, prepared: PreparedImage, grid: Grid, keep_probabilities: bool) -> Projected:
         """Stream planes from the networks to the output grid; outside the mask all is background."""
-        x, y, z = prepared.data.shape
+        x, y, z = prepared.mask.shape
         projector, plane = None, 0
         for probabilities in self._stream(torch.from_numpy(prepared.data)):
             values = probabilities.numpy()
@@ -196,7 +217,7 @@ class SlidingWindowPredictor:
         )
 
     def _patch_probabilities(self, patches: Tensor) -> Tensor:
-        """Mean over networks and mirrored copies: (b, 1, x, y, z) -> float32 (b, labels, x, y, z)."""
+        """Mean over networks and mirrored copies: (b, channels, x, y, z) -> float32 (b, labels, x, y, z)."""
         total: Tensor | None = None
         for network, axes in itertools.product(self.networks, self.flips):
             dimensions = [axis + 2 for axis in axes]

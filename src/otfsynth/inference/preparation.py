@@ -32,7 +32,8 @@ class PreparedImage:
     """A scan as the network sees it.
 
     Args:
-        data: float32 (x, y, z), RAS, normalised over ``mask``, 0 outside it, cropped to it.
+        data: float32 (x, y, z), RAS, normalised over ``mask``, 0 outside it, cropped to it; (channels, x, y, z) of
+            :func:`otfsynth.inference.channels.prepare_channels`.
         mask: bool (x, y, z), the head or, of a stripped scan, the brain.
         affine: (4, 4) of ``data``, voxel index to world millimetres.
         canonical: the scan's own grid after reordering its axes to RAS.

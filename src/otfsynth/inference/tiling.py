@@ -45,8 +45,8 @@ def stream_probabilities(
     """Blended predictions, from the first plane along x to the last.
 
     Args:
-        data: (x, y, z), in host memory.
-        predict_patches: (b, 1, *tile) -> (b, labels, *tile), both on ``device``.
+        data: (x, y, z) or (channels, x, y, z), in host memory.
+        predict_patches: (b, channels, *tile) -> (b, labels, *tile), both on ``device``.
         tile: voxels of a window.
         overlap: share of a window that its neighbour covers too, in [0, 1).
         batch_size: windows a pass.
@@ -55,11 +55,13 @@ def stream_probabilities(
     Yields:
         float32 (labels, planes, y, z) in host memory, planes adding up to x.
     """
-    length = min(tile[0], data.shape[0])
+    data = data if data.ndim == 4 else data[None]
+    planes = data.shape[1]
+    length = min(tile[0], planes)
     weight = axis_weight(tile[0]) if length == tile[0] else torch.ones(length)
     total, weights, begin = torch.empty(0), torch.empty(0), 0
-    for start in layer_starts(data.shape[0], tile[0], overlap):
-        layer = _layer(data[start : start + length], predict_patches, tile, overlap, batch_size, device)
+    for start in layer_starts(planes, tile[0], overlap):
+        layer = _layer(data[:, start : start + length], predict_patches, tile, overlap, batch_size, device)
         layer *= weight[:, None, None]
         if start:
             done = start - begin
@@ -115,7 +117,7 @@ def _layer(
     from monai.inferers import sliding_window_inference  # late: importing MONAI takes seconds
 
     blended = sliding_window_inference(
-        data[None, None].to(device),
+        data[None].to(device),
         tile,
         batch_size,
         predict_patches,

@@ -17,7 +17,7 @@ ELEMENT_BLOCKS = 8192
 ROW_THREADS = 128
 """At most so many threads share a row: Paint then needs at most 3/16 of an SM's registers a block."""
 WARP = 32
-ROW_LENGTHS = ("length", "size_", "shape")
+ROW_LENGTHS = ("length", "size_", "shape", "map_shape")
 """Fields that hold the length of a row, or the shape whose last axis it is."""
 
 

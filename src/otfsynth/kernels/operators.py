@@ -72,7 +72,7 @@ LINEAR = _struct(("lower", POINTER), ("fraction", POINTER), ("inputs", I32), ("p
 
 OPERATORS: dict[str, np.dtype[np.void]] = {
     "LatticeNoise": _struct(
-        ("coefficients", POINTER), ("count", I64), ("key", RANDOM_KEY), ("std", F32), ("padding_", I32)
+        ("coefficients", POINTER), ("count", I64), ("key", RANDOM_KEY), ("std", F32), ("interleaved", I32)
     ),
     "FlowStart": _struct(("velocity", LATTICE), ("displacement", POINTER), ("shape", I32, 3), ("origin", F32)),
     "QuasiInterpolate": _struct(("values", POINTER), ("coefficients", POINTER), ("shape", I32, 3), ("padding_", I32)),
@@ -84,6 +84,17 @@ OPERATORS: dict[str, np.dtype[np.void]] = {
         ("offset", F32, 3),
         ("shape", I32, 3),
         ("origin", F32),
+    ),
+    "ChangeShape": _struct(
+        ("labels", POINTER),
+        ("alternates", POINTER),
+        ("boundaries", POINTER),
+        ("changed", POINTER),
+        ("unevenness", ROW_LATTICE),
+        ("limits", F32, 8),
+        ("map_shape", I32, 3),
+        ("first", I32, 2),
+        ("rows", I32, 2),
     ),
     "FoldStatistics": _struct(("entries", POINTER), ("folded", POINTER), ("groups", I64), ("group", I64)),
     "Paint": _struct(

@@ -13,6 +13,7 @@ import torch
 from otfsynth.data.embedded import embedded_reference_case
 from otfsynth.evaluation import confusion_matrix, dice_per_label
 from otfsynth.inference import SlidingWindowPredictor
+from otfsynth.inference.channels import prepare_channels
 from otfsynth.labels import LabelScheme
 from otfsynth.volumes.figures import Panel, draw_panels
 
@@ -45,7 +46,13 @@ def demonstrate(
         return {}
     case = embedded_reference_case()
     predictor = SlidingWindowPredictor.from_checkpoint(checkpoint, device, precision=precision)
-    labels = predictor.predict(case.image.data, case.affine).labels
+    missing: list[np.ndarray | None] = [None] * (predictor.input_channels - 1)
+    image = case.image.data
+    if missing:
+        prepared = prepare_channels([image, *missing], [case.affine, *missing], predictor.spacing_mm)
+        labels = predictor.segment(prepared).labels
+    else:
+        labels = predictor.predict(image, case.affine).labels
     counts = confusion_matrix(torch.from_numpy(labels), torch.from_numpy(case.reference.data), len(TISSUES))
     dice = dict(zip(TISSUES[1:], dice_per_label(counts)[1:].tolist(), strict=True))
     dice["mean"] = float(np.mean(list(dice.values())))

@@ -81,7 +81,7 @@ class SegmentationModule(pl.LightningModule):
         return self.network if self.average is None else self.average.network
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Logits of every decoder output, finest first. Shape: (b, 1, x, y, z) -> list of (b, labels, ...)."""
+        """Logits of every decoder output, finest first. Shape: (b, c, x, y, z) -> list of (b, labels, ...)."""
         return _as_list(self.network(self._formatted(image)))
 
     def training_step(self, batch: SyntheticBatch, batch_index: int) -> Tensor:
@@ -163,7 +163,12 @@ class SegmentationModule(pl.LightningModule):
     def _score_scan(self, case: ValidationCase) -> None:
         begin = time.perf_counter()
         predictor = SlidingWindowPredictor(
-            self.evaluation_network, self.plan.patch_size, self.plan.spacing_mm[0], self.device, overlap=0.25
+            self.evaluation_network,
+            self.plan.patch_size,
+            self.plan.spacing_mm[0],
+            self.device,
+            overlap=0.25,
+            input_channels=self.plan.input_channels,
         )
         labels = predictor.predict(case.image, case.affine).labels
         confusion = confusion_matrix(

@@ -102,7 +102,9 @@ class Pictures(pl.Callback):
 
 
 def _panels(batch: Any, prediction: np.ndarray | None, count: int) -> list[Panel]:
-    images, targets = batch.image[:count, 0].cpu().numpy(), batch.target[:count, 0].cpu().numpy()
+    pairs = zip(batch.image[:count], batch.parameters, strict=False)
+    images = [image[parameters.first_seen].cpu().numpy() for image, parameters in pairs]
+    targets = batch.target[:count, 0].cpu().numpy()
     predictions = [None] * len(images) if prediction is None else list(prediction[:count, 0])
     return [
         Panel(image, target, labels, f"{parameters.label_map}  sample {parameters.key.index}")

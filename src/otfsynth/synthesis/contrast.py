@@ -35,16 +35,19 @@ def sample_contrast(
         physics: tissues and sequences, where the configuration has samples of them.
         key: address of the sample.
     """
-    engines = config.contrast.engines
+    engines, channels = config.contrast.engines, config.channels
+    session = key.shared if channels.relation == "joint" else key
     sequence = None
-    if physics is not None and RandomStream(key, "contrast").happens(engines.physics):
-        means, stds, sequence = physics.draw(key)
+    if physics is not None and RandomStream(session, "contrast").happens(engines.physics):
+        contrast = channels.contrasts[key.channel] if channels.contrasts else None
+        means, stds, sequence = physics.draw(key, contrast, session)
         source = "physics"
     else:
-        means, stds, source = sample_mixture(
-            config.mixture, _prior_share(engines), class_count, class_shares, priors, key
-        )
-    background = paint_background(config.background, means, stds, key)
+        prior_share = _prior_share(engines)
+        if session != key:
+            prior_share = float(RandomStream(session, "mixture").happens(prior_share))
+        means, stds, source = sample_mixture(config.mixture, prior_share, class_count, class_shares, priors, key)
+    background = paint_background(config.background, means, stds, key.shared)
     return MixtureParameters(tuple(means.tolist()), tuple(stds.tolist()), source), background, sequence
 
 

@@ -65,7 +65,7 @@ def sample_lesions(
     Raises:
         ConfigurationError: the scheme has no target of the name that lesions shall have.
     """
-    stream = RandomStream(key, "lesions")
+    stream = RandomStream(key.shared, "lesions")
     if not stream.happens(config.probability):
         return None
     target = target_value(config, scheme)
@@ -81,6 +81,8 @@ def sample_lesions(
         centres.append((float(x), float(y), float(z)))
     low, high = (math.log(radius / spacing_mm) for radius in config.radius_mm)
     radii = np.exp(stream.uniforms(low, high, count))
+    if key.channel:  # all channels have the same blobs, each its own look of them
+        stream = RandomStream(key, "lesions")
     index = int(label_map[tuple(int(value) for value in centres[0])])
     around = mixture.means[scheme.class_table[index]]
     darker = stream.happens(0.5) if contrast is None else contrast in DARKER

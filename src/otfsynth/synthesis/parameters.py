@@ -19,6 +19,7 @@ from otfsynth.synthesis.artefacts import (
     SpikesParameters,
 )
 from otfsynth.synthesis.lesions import LesionParameters
+from otfsynth.synthesis.shape import ShapeParameters
 from otfsynth.synthesis.shell import ShellParameters
 from otfsynth.synthesis.tissue import (
     HeterogeneityParameters,
@@ -159,6 +160,21 @@ class SynthesisParameters:
     spikes: SpikesParameters | None = None
     noise_field: NoiseFieldParameters | None = None
     storage: StorageParameters | None = None
+    shape: ShapeParameters | None = None
+    missing: bool = False
+    """This channel is exactly 0; its targets stay."""
+    channels: tuple[SynthesisParameters, ...] | None = None
+    """Channels after the first, each with the map, size and spacing of this record; the targets are of this record."""
+
+    @property
+    def all_channels(self) -> tuple[SynthesisParameters, ...]:
+        """Records of all channels, this one first."""
+        return (self, *(self.channels or ()))
+
+    @property
+    def first_seen(self) -> int:
+        """Number of the first channel that is not missing; 0 where all are."""
+        return next((number for number, channel in enumerate(self.all_channels) if not channel.missing), 0)
 
     def to_json(self) -> str:
         """One line of JSON; floats keep every bit."""
@@ -172,11 +188,7 @@ class SynthesisParameters:
             ValueError: the text is not such a record; the message names the field.
         """
         try:
-            record: dict[str, Any] = _with_tuples(json.loads(text))
-            for name, kind in {**STAGES, "key": SampleKey}.items():
-                if record.get(name) is not None:
-                    record[name] = kind(**record[name])
-            return cls(**record)
+            return _record(_with_tuples(json.loads(text)))
         except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
             raise ValueError(f"not a parameter record of otfsynth: {error}; write records with to_json()") from error
 
@@ -200,11 +212,22 @@ STAGES: dict[str, type[Any]] = {
     "spikes": SpikesParameters,
     "noise_field": NoiseFieldParameters,
     "storage": StorageParameters,
+    "shape": ShapeParameters,
     "bias_field": BiasFieldParameters,
     "acquisition": AcquisitionParameters,
 }
 """Fields of the record that are records of a stage. A new stage is one line here and one field, ``None`` by default, so
 that older records still load."""
+
+
+def _record(values: dict[str, Any]) -> SynthesisParameters:
+    record = dict(values)
+    for name, kind in {**STAGES, "key": SampleKey}.items():
+        if record.get(name) is not None:
+            record[name] = kind(**record[name])
+    if record.get("channels") is not None:
+        record["channels"] = tuple(_record(channel) for channel in record["channels"])
+    return SynthesisParameters(**record)
 
 
 def _with_tuples(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Random numbers for parameters: one independent stream for each (seed, sample index, stage).
+"""Random numbers for parameters: one independent stream for each (seed, sample index, channel, stage).
 
 A stage that draws more, or is switched off, leaves the other stages' numbers as they were. Only the bit generator of
 NumPy is used (Philox4x64, Salmon et al. 2011), whose output NumPy guarantees; its distributions may change.
@@ -46,6 +46,8 @@ STAGES = (
     "field_of_view",
     "poor_strip",
     "shell",
+    "shape_variety",
+    "channels",
 )
 """Position is the number of the stream: append, never reorder."""
 
@@ -54,7 +56,7 @@ class RandomStream:
     """The random numbers of one stage of one sample, in the order in which they are asked for."""
 
     def __init__(self, key: SampleKey, stage: str) -> None:
-        counter = np.array([0, 0, 0, key.index], dtype=np.uint64)
+        counter = np.array([0, 0, key.channel, key.index], dtype=np.uint64)
         philox_key = np.array([key.seed, STAGES.index(stage)], dtype=np.uint64)
         self._bits = np.random.Philox(counter=counter, key=philox_key)
 

@@ -26,6 +26,7 @@ from otfsynth.synthesis.artefacts import (
     sample_signal_loss,
     sample_spikes,
 )
+from otfsynth.synthesis.channels import sample_channels
 from otfsynth.synthesis.contrast import sample_contrast
 from otfsynth.synthesis.geometry import Size, sample_deformation
 from otfsynth.synthesis.lesions import sample_lesions
@@ -33,6 +34,7 @@ from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.physics import PhysicsEngine
 from otfsynth.synthesis.priors import IntensityPriors
 from otfsynth.synthesis.random_stream import RandomStream
+from otfsynth.synthesis.shape import Boundary, sample_shape
 from otfsynth.synthesis.shell import sample_shell
 from otfsynth.synthesis.tissue import (
     sample_heterogeneity,
@@ -41,6 +43,15 @@ from otfsynth.synthesis.tissue import (
     sample_texture,
 )
 from otfsynth.types import SampleKey
+
+
+class BoundaryMapsLike(Protocol):
+    """What the engine needs of movable boundaries; see :class:`otfsynth.data.boundaries.BoundaryMaps`."""
+
+    @property
+    def alternate(self) -> Tensor: ...
+    @property
+    def distance(self) -> Tensor: ...
 
 
 class LabelMapLike(Protocol):
@@ -54,6 +65,8 @@ class LabelMapLike(Protocol):
     def brain_distance(self) -> Tensor: ...
     @property
     def foreground(self) -> tuple[Tensor, ...]: ...
+    @property
+    def boundaries(self) -> BoundaryMapsLike | None: ...
 
 
 class LabelMaps(Protocol):
@@ -66,6 +79,7 @@ class LabelMaps(Protocol):
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> LabelMapLike: ...
     def on(self, device: torch.device | str, /) -> LabelMaps: ...
+    def with_boundaries(self, boundaries: tuple[Boundary, ...], /) -> LabelMaps: ...
 
 
 def sample_parameters(
@@ -76,7 +90,7 @@ def sample_parameters(
     physics: PhysicsEngine | None,
     key: SampleKey,
 ) -> SynthesisParameters:
-    """Draw one sample's parameters; the same arguments always give the same record.
+    """Draw one sample's parameters, all channels of it; the same arguments always give the same record.
 
     Args:
         config: ranges and probabilities of every stage.
@@ -86,7 +100,21 @@ def sample_parameters(
         physics: tissues and sequences, where the configuration has samples of them.
         key: address of the sample.
     """
-    map_index = RandomStream(key, "label_map").integer(len(maps))
+    draw = partial(_sample_channel, config, maps, size, priors, physics)
+    return sample_channels(config.channels, key, draw)
+
+
+def _sample_channel(
+    config: SynthesisConfig,
+    maps: LabelMaps,
+    size: Size,
+    priors: IntensityPriors | None,
+    physics: PhysicsEngine | None,
+    key: SampleKey,
+) -> SynthesisParameters:
+    """One channel: what is of the head comes from the shared key, what is of the image from the channel's."""
+    head = key.shared
+    map_index = RandomStream(head, "label_map").integer(len(maps))
     label_map = maps[map_index]
     spacing_mm = maps.spacing_mm
     gamma = sample_gamma(config.gamma, key)
@@ -104,10 +132,10 @@ def sample_parameters(
         map_index=map_index,
         size=size,
         spacing_mm=spacing_mm,
-        deformation=sample_deformation(config, shape, label_map.foreground, size, spacing_mm, key),
+        deformation=sample_deformation(config, shape, label_map.foreground, size, spacing_mm, head),
         mixture=mixture,
         background=background,
-        skull_strip=sample_skull_strip(config.skull_strip, spacing_mm, key),
+        skull_strip=sample_skull_strip(config.skull_strip, spacing_mm, head),
         bias_field=sample_bias_field(config.bias_field, spacing_mm, key),
         clip_max=config.gamma.clip_max,
         gamma=gamma,
@@ -129,12 +157,13 @@ def sample_parameters(
             key,
         ),
         shell=sample_shell(config.shell, label_map.indices, label_map.brain_distance, background, key),
-        field_of_view=sample_field_of_view(config.field_of_view, size, key),
-        signal_loss=sample_signal_loss(config.signal_loss, label_map.foreground, spacing_mm, key),
+        field_of_view=sample_field_of_view(config.field_of_view, size, head),
+        signal_loss=sample_signal_loss(config.signal_loss, label_map.foreground, spacing_mm, head),
         ringing=sample_ringing(config.ringing, acquisition.spacing_voxels, key),
         motion=sample_motion(config.motion, spacing_mm, key),
         ghosting=sample_ghosting(config.ghosting, key),
         spikes=sample_spikes(config.spikes, intensity_range, key),
         noise_field=sample_noise_field(config.noise_field, acquisition, spacing_mm, key),
         storage=sample_storage(config.storage, intensity_range, key),
+        shape=sample_shape(config.shape_variety, spacing_mm, key),
     )

@@ -41,11 +41,13 @@ def sample_shell(
         background: kind of background of the sample.
         key: address of the sample.
     """
-    stream = RandomStream(key, "shell")
+    stream = RandomStream(key.shared, "shell")
     if not stream.happens(config.probability) or background == "zero" or not is_brain_only(indices, brain_distance):
         return None
     layers = (config.csf_mm, config.skull_mm, config.scalp_mm)
     ends = np.cumsum([stream.uniform(low, high) for low, high in layers])
+    if key.channel:
+        stream = RandomStream(key, "shell")
     means = stream.uniforms(config.mean_range[0], config.mean_range[1], 3)
     means[1] = stream.uniform(0.0, config.skull_mean_max)
     stds = stream.uniforms(0.0, config.std_max, 3)

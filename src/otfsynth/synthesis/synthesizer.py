@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,9 @@ from otfsynth.synthesis.physics import load_physics
 from otfsynth.synthesis.priors import load_priors
 from otfsynth.synthesis.rendering import Renderer
 from otfsynth.synthesis.rendering.device import DeviceRenderer
-from otfsynth.synthesis.sampling import LabelMaps, sample_parameters
+from otfsynth.synthesis.rendering.sequence import ChannelToRender
+from otfsynth.synthesis.sampling import LabelMapLike, LabelMaps, sample_parameters
+from otfsynth.synthesis.shape import shape_boundaries
 from otfsynth.types import SampleKey
 
 logger = logging.getLogger(__name__)
@@ -33,7 +35,7 @@ class SyntheticBatch:
     """Synthetic images with their targets, and the record of how each was made.
 
     Args:
-        image: float32 (b, 1, x, y, z).
+        image: float32 (b, channels, x, y, z).
         target: uint8 (b, 1, x, y, z), target labels of the scheme, 0 background.
         parameters: one record a sample; rendering it again gives the same bytes.
     """
@@ -66,7 +68,8 @@ class Synthesizer:
 
     Raises:
         ConfigurationError: the bank is empty, the size is not positive, a prior file or a table of tissues or
-            protocols can't be used, or lesions shall have a target that the scheme lacks.
+            protocols can't be used, lesions shall have a target that the scheme lacks, or shapes name structures that
+            it lacks.
     """
 
     def __init__(
@@ -92,8 +95,10 @@ class Synthesizer:
         self.reuse_buffers = reuse_buffers
         self._priors = load_priors(config.mixture, bank.scheme.class_count)
         self._physics = load_physics(config, bank.scheme)
-        self._maps = bank.on("cpu")  # parameters are drawn on the host
-        self._device_maps = bank.on(self.device) if _can_render_on(self.device) else None
+        if config.shape_variety.probability > 0:
+            self.bank = bank.with_boundaries(shape_boundaries(config.shape_variety, bank.scheme))
+        self._maps = self.bank.on("cpu")  # parameters are drawn on the host
+        self._device_maps = self.bank.on(self.device) if _can_render_on(self.device) else None
         if config.lesions.probability > 0:
             target_value(config.lesions, bank.scheme)  # a wrong name is told now, not by some later sample
         self._local = threading.local()
@@ -111,24 +116,43 @@ class Synthesizer:
         """Render records, drawn here or read from JSON.
 
         Raises:
-            ValueError: the records differ in size, or name a label map that this bank does not hold.
+            ValueError: the records differ in size or number of channels, or name a label map that
+                this bank does not hold.
         """
         sizes = {record.size for record in parameters}
         if len(sizes) != 1:
             raise ValueError(f"records of one batch need one size, got {sorted(sizes)}; render them one by one")
-        image, target = self._buffers(len(parameters), sizes.pop())
+        counts = {len(record.all_channels) for record in parameters}
+        if len(counts) != 1:
+            raise ValueError(f"records of one batch need one number of channels, got {sorted(counts)}")
+        image, target = self._buffers(len(parameters), counts.pop(), sizes.pop())
         on_device = self._device_renderer()
+        channels = self._channels(parameters, image, target)
         if on_device is not None:
-            label_maps = [self._find(self._device_maps, record) for record in parameters]
-            on_device.render(parameters, label_maps, image, target)
-            return SyntheticBatch(image, target, list(parameters))
-        renderer = self._renderer()
+            on_device.render(list(channels))
+        else:
+            renderer = self._renderer()
+            for channel in channels:
+                renderer.render(channel)
         for i, record in enumerate(parameters):
-            renderer.render(record, self._find(self._maps, record), image[i, 0], target[i, 0])
+            for number, of_channel in enumerate(record.all_channels):
+                if of_channel.missing:
+                    image[i, number].zero_()
         batch = SyntheticBatch(image, target, list(parameters))
         return batch if self.device.type == "cpu" else batch.to(self.device, non_blocking=True)
 
-    def _find(self, maps: Any, record: SynthesisParameters) -> Any:
+    def _channels(
+        self, parameters: Sequence[SynthesisParameters], image: Tensor, target: Tensor
+    ) -> Iterator[ChannelToRender]:
+        """What is to be rendered: of missing channels none but the first, whose target counts."""
+        maps = self._maps if self._device_maps is None else self._device_maps
+        for i, record in enumerate(parameters):
+            label_map = self._find(maps, record)
+            for number, channel in enumerate(record.all_channels):
+                if number == 0 or not channel.missing:
+                    yield ChannelToRender(channel, label_map, image[i, number], None if number else target[i, 0])
+
+    def _find(self, maps: LabelMaps, record: SynthesisParameters) -> LabelMapLike:
         if record.map_index < len(maps):
             label_map = maps[record.map_index]
             if label_map.name == record.label_map:
@@ -138,8 +162,8 @@ class Synthesizer:
             f"{record.map_index}, which this bank does not hold there; load the label maps it was drawn from"
         )
 
-    def _buffers(self, count: int, size: Size) -> tuple[Tensor, Tensor]:
-        shape = (count, 1, *size)
+    def _buffers(self, count: int, channels: int, size: Size) -> tuple[Tensor, Tensor]:
+        shape = (count, channels, *size)
         kept: tuple[Tensor, Tensor] | None = getattr(self._local, "batch", None)
         if self.reuse_buffers and kept is not None and kept[0].shape == shape:
             return kept
@@ -147,7 +171,7 @@ class Synthesizer:
         if self._device_renderer() is not None:
             options = {"device": self.device}
         image = torch.empty(shape, dtype=torch.float32, **options)
-        target = torch.empty(shape, dtype=torch.uint8, **options)
+        target = torch.empty((count, 1, *size), dtype=torch.uint8, **options)
         self._local.batch = (image, target) if self.reuse_buffers else None
         return image, target
 

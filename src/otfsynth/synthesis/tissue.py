@@ -55,13 +55,16 @@ def sample_partial_volume(config: PartialVolumeConfig, key: SampleKey) -> Partia
 def sample_subclasses(
     config: SubclassesConfig, class_count: int, spacing_mm: float, key: SampleKey
 ) -> SubclassParameters | None:
-    """Two or four sub-classes, equally likely; background stays whole."""
-    stream = RandomStream(key, "subclasses")
+    """Two or four sub-classes, equally likely; background stays whole. All channels have them in the same places."""
+    stream = RandomStream(key.shared, "subclasses")
     if not stream.happens(config.probability) or class_count > config.most_classes:
         return None
     low, high = config.control_spacing_mm
     spacing = row_spacing(stream.uniform(low, high) / spacing_mm, ROW_BLOCK)
-    offsets = config.mean_std * stream.normals(4 * class_count).reshape(4, class_count)
+    normals = stream.normals(4 * class_count)
+    if key.channel:
+        normals = RandomStream(key, "subclasses").normals(4 * class_count)
+    offsets = config.mean_std * normals.reshape(4, class_count)
     offsets[:, 0] = 0.0
     count = 2 if stream.happens(0.5) else 4
     return SubclassParameters(spacing, tuple(tuple(row) for row in offsets[:count].tolist()))

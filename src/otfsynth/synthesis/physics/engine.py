@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from otfsynth.config.checks import ConfigurationError
 from otfsynth.config.contrast import PhysicsConfig
 from otfsynth.config.synthesis import SynthesisConfig
 from otfsynth.labels import LabelScheme
@@ -34,22 +35,37 @@ class PhysicsEngine:
         tissues: of the K generation classes.
         targets: numbers of the classes of each target, background aside.
         protocols: each is drawn with its share.
+        contrasts: of the channels, where the configuration names them.
     """
 
     config: PhysicsConfig
     tissues: TissueTable
     targets: list[list[int]]
     protocols: list[Protocol]
+    contrasts: tuple[str, ...] = ()
 
-    def draw(self, key: SampleKey) -> tuple[Values, Values, SequenceParameters]:
-        """Means and standard deviations of all classes on the 0-255 scale, (K,) each, and the sequence they are of."""
+    def draw(
+        self, key: SampleKey, contrast: str | None = None, session: SampleKey | None = None
+    ) -> tuple[Values, Values, SequenceParameters]:
+        """Means and standard deviations of all classes on the 0-255 scale, (K,) each, and the sequence they are of.
+
+        Args:
+            key: address of the sample and its channel.
+            contrast: keeps the protocols of it; any where ``None``.
+            session: key of the channel whose field strength and person this one shares.
+        """
         stream = RandomStream(key, "physics")
-        shares = np.array([protocol.share for protocol in self.protocols])
-        chosen = stream.choice([str(number) for number in range(len(shares))], list(shares / shares.sum()))
-        sequence = self.protocols[int(chosen)].draw(stream)
+        person = stream
+        if session is None or session == key:
+            sequence = self._draw_sequence(self._protocols(contrast), stream)
+        else:
+            person = RandomStream(session, "physics")
+            first = self._draw_sequence(self._protocols(self.contrasts[0] if self.contrasts else None), person)
+            person.units(2)  # its noise and brightness
+            sequence = self._draw_sequence(self._protocols(contrast, first.field_strength_t), stream)
         noise_std = stream.uniform(0.0, self.config.noise_std_max)
         peak = stream.uniform(*self.config.peak_range)
-        tissue = self._draw_tissue(sequence.field_strength_t, stream)
+        tissue = self._draw_tissue(sequence.field_strength_t, person)
         means = signal(sequence, tissue)
         # Not the brightest class: fat outshines the brain, lesions and plexus may be absent from the map.
         brightest = max(float(np.median(means[classes])) for classes in self.targets)
@@ -57,6 +73,19 @@ class PhysicsEngine:
         texture = np.minimum(self.config.texture_spread * self.tissues.spreads(), MOST_TEXTURE)
         stds = np.hypot(scale * signal_spread(sequence, tissue, texture), noise_std)
         return scale * means, stds, dataclasses.replace(sequence, intensity_scale=scale)
+
+    def _protocols(self, contrast: str | None, field_strength_t: float | None = None) -> list[Protocol]:
+        """Protocols of a contrast; at one field strength where any of them is run there."""
+        found = [protocol for protocol in self.protocols if contrast in (None, protocol.contrast)]
+        at_field = [
+            protocol.at(field_strength_t) for protocol in found if field_strength_t in protocol.field_strengths_t
+        ]
+        return at_field or found
+
+    def _draw_sequence(self, protocols: list[Protocol], stream: RandomStream) -> SequenceParameters:
+        shares = np.array([protocol.share for protocol in protocols])
+        chosen = stream.choice([str(number) for number in range(len(shares))], list(shares / shares.sum()))
+        return protocols[int(chosen)].draw(stream)
 
     def _draw_tissue(self, field_strength_t: float, stream: RandomStream) -> TissueProperties:
         """Half of the variance is the person's (age, hydration, temperature), equal in all tissues, half their own."""
@@ -97,4 +126,36 @@ def load_physics(config: SynthesisConfig, scheme: LabelScheme) -> PhysicsEngine 
     targets = [
         sorted({group for value, group in labels if value == target}) for target in range(1, scheme.target_count)
     ]
-    return PhysicsEngine(physics, tissues, targets, read_protocols(physics))
+    protocols = read_protocols(physics)
+    contrasts = tuple(config.channels.contrasts)
+    _check_contrasts(contrasts, protocols, physics)
+    if config.channels.relation == "joint" and contrasts:
+        protocols = read_protocols(
+            dataclasses.replace(physics, field_strengths_t=_session_fields(contrasts, protocols))
+        )
+    return PhysicsEngine(physics, tissues, targets, protocols, contrasts)
+
+
+def _check_contrasts(contrasts: tuple[str, ...], protocols: list[Protocol], config: PhysicsConfig) -> None:
+    known = sorted({protocol.contrast for protocol in protocols})
+    for contrast in contrasts:
+        if contrast not in known:
+            raise ConfigurationError(
+                f"synthesis.channels.contrasts={list(contrasts)}: no kept protocol of {config.protocols} has "
+                f"the contrast {contrast}; choose among {', '.join(known)}"
+            )
+
+
+def _session_fields(contrasts: tuple[str, ...], protocols: list[Protocol]) -> list[float]:
+    """Field strengths at which all contrasts of a session are made."""
+    strengths = [
+        {strength for protocol in protocols if protocol.contrast == contrast for strength in protocol.field_strengths_t}
+        for contrast in contrasts
+    ]
+    common = sorted(set.intersection(*strengths))
+    if not common:
+        raise ConfigurationError(
+            f"synthesis.channels.contrasts={list(contrasts)}: there is no field strength at which all are made; use "
+            "synthesis.channels.relation=independent, or add protocols"
+        )
+    return common

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from otfsynth.config.checks import ConfigurationError
 from otfsynth.config.contrast import PhysicsConfig
@@ -47,6 +47,12 @@ class Protocol:
     share: float
     field_strengths_t: tuple[float, ...]
     ranges: dict[str, Range]
+
+    def at(self, field_strength_t: float | None) -> Protocol:
+        """The protocol at one of its field strengths, with its share of that."""
+        assert field_strength_t in self.field_strengths_t
+        share = self.share / len(self.field_strengths_t)
+        return replace(self, share=share, field_strengths_t=(field_strength_t,))
 
     def draw(self, stream: RandomStream) -> SequenceParameters:
         """A sequence with every parameter uniform in its range; ``intensity_scale`` is 1."""

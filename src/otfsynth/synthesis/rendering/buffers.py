@@ -31,14 +31,14 @@ class Buffers:
     row_statistics: int
 
     @classmethod
-    def of(cls, launch: Launcher, parameters: SynthesisParameters, image: Tensor, target: Tensor) -> Buffers:
+    def of(cls, launch: Launcher, parameters: SynthesisParameters, image: Tensor, target: Tensor | None) -> Buffers:
         size, workspace = parameters.size, launch.workspace
         strip, view = parameters.skull_strip, parameters.field_of_view
         cuts = strip is not None or view is not None or parameters.background == "zero"
         return cls(
             size=size,
             image=image.data_ptr(),
-            target=target.data_ptr(),
+            target=workspace.take("unused_target", np.uint8, size) if target is None else target.data_ptr(),
             mask=workspace.take("mask", np.uint8, size) if cuts else 0,
             row_statistics=workspace.take("row_statistics", STATISTICS, size[:2]),
         )

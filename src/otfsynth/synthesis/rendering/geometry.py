@@ -44,10 +44,15 @@ def _flow(launch: Launcher, parameters: SynthesisParameters, shape: NDArray[Any]
     spacing = deformation.velocity_spacing_voxels
     control_shape = np.ceil(FLOW_SPACING * (shape - 1) / spacing).astype(int) + 4
     control = launch.noise_lattice(
-        "velocity", (3, *control_shape), parameters.key, stages.VELOCITY, deformation.velocity_std_voxels
+        "velocity",
+        (3, *control_shape),
+        parameters.key.shared,
+        stages.VELOCITY,
+        deformation.velocity_std_voxels,
+        interleaved=True,
     )
-    displacement = launch.workspace.take("displacement", np.float32, (3, *shape))
-    coefficients = launch.workspace.take("flow", np.float32, (3, *shape))
+    displacement = launch.workspace.take("displacement", np.float32, (*shape, 3))
+    coefficients = launch.workspace.take("flow", np.float32, (*shape, 3))
     velocity = lattice(control, control_shape, origin - spacing, spacing)
     flow = lattice(coefficients, shape, origin, FLOW_SPACING)
     launch("FlowStart", velocity=velocity, displacement=displacement, shape=shape, origin=origin)

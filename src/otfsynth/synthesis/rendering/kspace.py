@@ -7,6 +7,7 @@ the head stays where its labels are (Shaw et al. 2019 and TorchIO draw the same 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,77 +35,98 @@ def is_corrupted(parameters: SynthesisParameters) -> bool:
 def corrupt(launch: Launcher, parameters: SynthesisParameters, image: Tensor, output: Tensor) -> None:
     """Magnitude of the image after what happened to its k-space; float32 (x, y, z), both on the acquired grid."""
     motion, ghosting, spikes = parameters.motion, parameters.ghosting, parameters.spikes
-    constant, shape = launch.workspace.constant, image.shape
-    shifts = None if motion is None else constant(_line_shifts(shape[motion.axis], motion))
-    factors = None if ghosting is None else constant(_line_factors(shape[ghosting.axis], ghosting))
+    shape = image.shape
+    factors = [] if motion is None else _motion_ramps(motion, shape, parameters.acquisition.spacing_voxels)
+    if ghosting is not None:
+        factors.append(_line_weights(ghosting, shape))
+    factors_there = [launch.workspace.constant(factor) for factor in factors]
+    waves = [] if spikes is None else [[launch.workspace.constant(w) for w in axes] for axes in _waves(spikes, shape)]
 
     def run() -> None:
-        volume = image
-        if motion is not None and shifts is not None:
-            spectrum = torch.fft.fftn(volume)
-            _move(spectrum, shifts, motion.axis, parameters.acquisition.spacing_voxels)
-            if ghosting is not None and factors is not None:
-                _weaken_lines(spectrum, factors, ghosting.axis)
-            volume = torch.fft.ifftn(spectrum)
-        elif ghosting is not None and factors is not None:
-            if spikes is None:
-                _ghost_in_parts(volume, factors, ghosting.axis, output)
-                return
-            spectrum = torch.fft.fft(volume, dim=ghosting.axis)
-            _weaken_lines(spectrum, factors, ghosting.axis)
-            volume = torch.fft.ifft(spectrum, dim=ghosting.axis)
-        if spikes is not None:
-            volume = volume + _waves(volume, spikes)
-        torch.abs(volume, out=output)
+        volume, axis, across = image, None, 0
+        if motion is not None:
+            volume = _multiplied(image, factors_there)
+        elif ghosting is not None:
+            axis = ghosting.axis
+            across = 1 if axis == 0 else 0  # one axis is transformed, so slabs across another one do
+        slab = _slab(volume, across)
+        for number, (part, magnitude) in enumerate(
+            zip(volume.split(slab, across), output.split(slab, across), strict=True)
+        ):
+            if axis is not None:
+                part = torch.fft.ifft(torch.fft.fft(part, dim=axis).mul_(factors_there[0]), dim=axis)
+            for wave in waves:
+                part = _with_wave(part, wave, across, number * slab)
+            magnitude.copy_(part.abs())
 
     launch.torch_stage("kspace", run)
 
 
-def _line_shifts(length: int, motion: MotionParameters) -> NDArray[np.float64]:
-    """How far the head lay from its place when each line was acquired: (lines, 3), voxels of the working grid."""
-    lines = _frequencies(length)
+def _slab(volume: Tensor, axis: int) -> int:
+    """Slices that are worked on at once: few on a CPU, so that they stay in its cache, which is twice as fast."""
+    return SLAB if volume.device.type == "cpu" else volume.shape[axis]
+
+
+def _multiplied(volume: Tensor, factors: list[Tensor]) -> Tensor:
+    """The volume with its k-space multiplied by every factor, which broadcast to it; complex (x, y, z)."""
+    spectrum = torch.empty(volume.shape, dtype=torch.complex64, device=volume.device)
+    slices, lines = _slab(volume, 0), _slab(volume, 1)
+    for part, result in zip(volume.split(slices, 0), spectrum.split(slices, 0), strict=True):
+        result.copy_(torch.fft.fftn(part, dim=(1, 2)))
+    for number, part in enumerate(spectrum.split(lines, 1)):
+        line = torch.fft.fft(part, dim=0)
+        for factor in factors:
+            line *= factor if factor.shape[1] == 1 else factor[:, number * lines : number * lines + part.shape[1]]
+        part.copy_(torch.fft.ifft(line, dim=0))
+    for part in spectrum.split(slices, 0):
+        part.copy_(torch.fft.ifftn(part, dim=(1, 2)))
+    return spectrum
+
+
+def _with_wave(part: Tensor, wave: list[Tensor], axis: int, first: int) -> Tensor:
+    """The slab from slice ``first`` of ``axis`` on, with a plane wave added: the product of one for each axis."""
+    x, y, z = (w[first : first + part.shape[axis]] if a == axis else w for a, w in enumerate(wave))
+    return torch.addcmul(part, (x[:, None] * y)[:, :, None], z.expand(part.shape))
+
+
+def _motion_ramps(
+    motion: MotionParameters, size: torch.Size, spacing_voxels: tuple[float, float, float]
+) -> list[NDArray[Any]]:
+    """Shift the head for each line by where it lay when the line was acquired: a phase ramp for each axis."""
+    lines = _frequencies(size[motion.axis])
     place = np.searchsorted(motion.moves_at, lines + 0.5)  # frequencies are acquired from the lowest
     shifts = np.array(motion.shifts_voxels, dtype=np.float64)[place]
     shifts[_is_centre(lines, MOTION_CENTRE_SHARE)] = 0.0
-    return shifts
-
-
-def _move(spectrum: Tensor, shifts: Tensor, moved_axis: int, spacing_voxels: tuple[float, float, float]) -> None:
-    """Shift the head for each line: a phase ramp, in place."""
-    place = {"dtype": torch.float64, "device": spectrum.device}
-    lines = torch.fft.fftfreq(spectrum.shape[moved_axis], **place)
+    ramps = []
     for axis in range(3):
         shift = shifts[:, axis] / spacing_voxels[axis]
-        frequency = torch.fft.fftfreq(spectrum.shape[axis], **place)
-        turns = lines * shift if axis == moved_axis else shift[:, None] * frequency[None, :]
-        ramp = torch.polar(torch.ones_like(turns), -2.0 * math.pi * turns).to(spectrum.dtype)
+        frequency = _frequencies(size[axis])
+        turns = lines * shift if axis == motion.axis else shift[:, None] * frequency[None, :]
+        ramp = np.exp(-2j * math.pi * turns).astype(np.complex64)
         shape = [1, 1, 1]
-        shape[moved_axis], shape[axis] = len(lines), len(frequency)
-        spectrum *= (ramp.T if axis < moved_axis else ramp).reshape(shape)
+        shape[motion.axis], shape[axis] = len(lines), len(frequency)
+        ramps.append((ramp.T if axis < motion.axis else ramp).reshape(shape))
+    return ramps
 
 
-def _ghost_in_parts(volume: Tensor, factors: Tensor, axis: int, output: Tensor) -> None:
-    """One axis is transformed, so slabs across another one do; small ones stay in a CPU's cache: three times faster."""
-    across = 1 if axis == 0 else 0
-    slab = SLAB if volume.device.type == "cpu" else volume.shape[across]
-    for part, magnitude in zip(volume.split(slab, across), output.split(slab, across), strict=True):
-        spectrum = torch.fft.fft(part, dim=axis)
-        _weaken_lines(spectrum, factors, axis)
-        magnitude.copy_(torch.fft.ifft(spectrum, dim=axis).abs())
-
-
-def _line_factors(length: int, ghosting: GhostingParameters) -> NDArray[np.float32]:
-    """What is left of each line: (lines,)."""
-    lines = _frequencies(length)
-    order = np.rint(lines * length).astype(np.int64)
+def _line_weights(ghosting: GhostingParameters, size: torch.Size) -> NDArray[Any]:
+    """What is left of each line, to be broadcast over the volume."""
+    lines = _frequencies(size[ghosting.axis])
+    order = np.rint(lines * len(lines)).astype(np.int64)
     weak = (order % ghosting.period == 0) & ~_is_centre(lines, GHOSTING_CENTRE_SHARE)
-    return np.where(weak, 1.0 - ghosting.strength, 1.0).astype(np.float32)
-
-
-def _weaken_lines(spectrum: Tensor, factors: Tensor, axis: int) -> None:
     shape = [1, 1, 1]
-    shape[axis] = len(factors)
-    spectrum *= factors.reshape(shape)
+    shape[ghosting.axis] = len(lines)
+    return np.where(weak, 1.0 - ghosting.strength, 1.0).astype(np.float32).reshape(shape)
+
+
+def _waves(spikes: SpikesParameters, size: torch.Size) -> list[list[NDArray[Any]]]:
+    """A point of k-space is a plane wave; for each, one complex wave along each axis, the first with its amplitude."""
+    waves = []
+    for frequency, amplitude, phase in zip(spikes.frequencies, spikes.amplitudes, spikes.phases_rad, strict=True):
+        axes = [np.exp(2j * math.pi * frequency[axis] * np.arange(size[axis])) for axis in range(3)]
+        axes[0] *= amplitude * np.exp(1j * phase)
+        waves.append([axis.astype(np.complex64) for axis in axes])
+    return waves
 
 
 def _frequencies(length: int) -> NDArray[np.float64]:
@@ -114,16 +136,3 @@ def _frequencies(length: int) -> NDArray[np.float64]:
 
 def _is_centre(lines: NDArray[np.float64], share: float) -> NDArray[np.bool_]:
     return np.asarray(np.abs(lines) <= share / 2)
-
-
-def _waves(volume: Tensor, spikes: SpikesParameters) -> Tensor:
-    """A point of k-space is a plane wave: the product of one wave for each axis."""
-    shape, device = volume.shape, volume.device
-    total = torch.zeros(shape, dtype=torch.complex64, device=device)
-    for frequency, amplitude, phase in zip(spikes.frequencies, spikes.amplitudes, spikes.phases_rad, strict=True):
-        waves = []
-        for axis, length in enumerate(shape):
-            turns = 2.0 * math.pi * frequency[axis] * torch.arange(length, dtype=torch.float64, device=device)
-            waves.append(torch.polar(torch.ones_like(turns), turns + (phase if axis == 0 else 0.0)).to(torch.complex64))
-        total += amplitude * waves[0][:, None, None] * waves[1][None, :, None] * waves[2][None, None, :]
-    return total

@@ -31,8 +31,17 @@ class Launcher(ABC):
     def torch_stage(self, name: str, work: Callable[[], None]) -> None:
         """Run a stage that is torch's, in its turn: after the operators before it, before those after it."""
 
-    def noise_lattice(self, name: str, shape: tuple[int, ...], key: SampleKey, stage: int, field_std: float) -> int:
-        """Address of normal coefficients whose spline has a root mean square of ``field_std``."""
+    def values(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float32] | None:
+        """What the working memory of a name holds; ``None`` where the kernels that write it have not run yet."""
+        return None
+
+    def noise_lattice(
+        self, name: str, shape: tuple[int, ...], key: SampleKey, stage: int, field_std: float, interleaved: bool = False
+    ) -> int:
+        """Address of normal coefficients whose spline has a root mean square of ``field_std``.
+
+        ``interleaved``: of a shape (components, x, y, z), written as (x, y, z, components).
+        """
         coefficients = self.workspace.take(name, np.float32, shape)
         self(
             "LatticeNoise",
@@ -40,6 +49,7 @@ class Launcher(ABC):
             count=int(np.prod(shape)),
             key=random_key(key, stage),
             std=field_std * FIELD_STD_TO_COEFFICIENT_STD,
+            interleaved=int(np.prod(shape[1:])) if interleaved else 0,
         )
         return coefficients
 
@@ -69,6 +79,10 @@ class HostLauncher(Launcher):
         """See :class:`Launcher`."""
         work()
 
+    def values(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float32] | None:
+        """See :class:`Launcher`."""
+        return np.asarray(self.workspace.tensor(name, shape).numpy())
+
 
 def operator(name: str, fields: dict[str, Any]) -> NDArray[np.void]:
     """An operator's struct, as an array of one."""
@@ -84,8 +98,11 @@ def no_field() -> NDArray[np.void]:
 
 
 def random_key(key: SampleKey, stage: int) -> NDArray[np.void]:
-    """Key of the per-voxel random numbers of one stage (``Stage`` in ``cuda_kernels/philox.h``) of one sample."""
-    return np.array((key.seed & 0xFFFFFFFF, key.seed >> 32, key.index, stage), dtype=RANDOM_KEY)
+    """Key of the per-voxel random numbers of one stage (``Stage`` in ``cuda_kernels/philox.h``) of one sample.
+
+    The channel stands above the stage, so that channel 0 has the numbers of a sample of one channel.
+    """
+    return np.array((key.seed & 0xFFFFFFFF, key.seed >> 32, key.index, stage | key.channel << 16), dtype=RANDOM_KEY)
 
 
 def lattice(address: int, shape: NDArray[Any], origin: float, spacing: float) -> NDArray[np.void]:

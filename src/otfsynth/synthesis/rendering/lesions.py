@@ -21,7 +21,7 @@ def lesions(launch: Launcher, parameters: SynthesisParameters, tables: LabelTabl
         return {}
     struct = np.zeros((), OPERATORS["Paint"]["lesions"])
     struct["edge"] = launch.noise_rows(
-        "lesions", parameters.size, parameters.key, stages.LESIONS, drawn.edge_roughness, EDGE_SPACING_VOXELS
+        "lesions", parameters.size, parameters.key.shared, stages.LESIONS, drawn.edge_roughness, EDGE_SPACING_VOXELS
     )
     blobs = np.column_stack([drawn.centres_voxels, drawn.radii_voxels]).astype(np.float32)
     hosts = np.isin(tables.targets(parameters.deformation.flip), drawn.hosts).astype(np.uint8)

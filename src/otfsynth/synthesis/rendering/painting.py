@@ -13,6 +13,7 @@ from otfsynth.synthesis.rendering import stages, tissue
 from otfsynth.synthesis.rendering.buffers import Buffers
 from otfsynth.synthesis.rendering.launching import Launcher, no_field, random_key
 from otfsynth.synthesis.rendering.lesions import lesions
+from otfsynth.synthesis.rendering.shape import changed_labels
 from otfsynth.synthesis.rendering.shell import shell
 from otfsynth.synthesis.rendering.tables import LabelTables
 from otfsynth.synthesis.sampling import LabelMapLike
@@ -30,7 +31,7 @@ def paint(
     flip, keep = parameters.deformation.flip, launch.workspace.keep
     launch(
         "Paint",
-        labels=label_map.indices.data_ptr(),
+        labels=changed_labels(launch, parameters, label_map, source),
         brain_distance=label_map.brain_distance.data_ptr(),
         means=keep(tissue.mean_tables(parameters, tables)),
         stds=keep(tables.by_class(np.array(parameters.mixture.stds), flip)),
@@ -73,7 +74,12 @@ def _mask(launch: Launcher, parameters: SynthesisParameters) -> dict[str, Any]:
     if strip is None:
         return fields
     edge = launch.noise_rows(
-        "edge", parameters.size, parameters.key, stages.STRIP_EDGE, strip.edge_roughness_mm, strip.edge_spacing_voxels
+        "edge",
+        parameters.size,
+        parameters.key.shared,
+        stages.STRIP_EDGE,
+        strip.edge_roughness_mm,
+        strip.edge_spacing_voxels,
     )
     return {**fields, "strip": True, "edge": edge, "edge_offset": strip.edge_offset_mm}
 

@@ -20,7 +20,7 @@ def shell(launch: Launcher, parameters: SynthesisParameters) -> dict[str, Any]:
         return {}
     struct = np.zeros((), OPERATORS["Paint"]["shell"])
     struct["thickness"] = launch.noise_rows(
-        "shell", parameters.size, parameters.key, stages.SHELL, drawn.unevenness, SHELL_SPACING_VOXELS
+        "shell", parameters.size, parameters.key.shared, stages.SHELL, drawn.unevenness, SHELL_SPACING_VOXELS
     )
     struct["ends"], struct["means"], struct["stds"], struct["on"] = drawn.ends_mm, drawn.means, drawn.stds, 1
     struct["spacing"] = parameters.spacing_mm

@@ -33,7 +33,7 @@ def subclasses(launch: Launcher, parameters: SynthesisParameters) -> dict[str, A
         return {}
     count = len(drawn.mean_offsets).bit_length() - 1
     shape = (np.array(parameters.size) - 1) // drawn.spacing_voxels + 4
-    address = launch.noise_lattice("subclasses", (count, *shape), parameters.key, stages.SUBCLASSES, 1.0)
+    address = launch.noise_lattice("subclasses", (count, *shape), parameters.key.shared, stages.SUBCLASSES, 1.0)
     struct = np.zeros((), OPERATORS["Paint"]["subclasses"])
     struct["fields"], struct["count"] = row_lattice(address, shape, drawn.spacing_voxels, 1), count
     return {"subclasses": struct}
