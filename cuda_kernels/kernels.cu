@@ -34,14 +34,14 @@ struct BlockTeam {
 };
 
 template <class Operator>
-__device__ void run_elements(const Operator* __restrict__ operators) {
+__device__ void run_elements(const Operator* operators) {
     const Operator& op = operators[blockIdx.y];
     const i64 size = op.size();
     for (i64 i = blockIdx.x * static_cast<i64>(blockDim.x) + threadIdx.x; i < size; i += static_cast<i64>(gridDim.x) * blockDim.x) op(i);
 }
 
 template <class Operator>
-__device__ void run_rows(const Operator* __restrict__ operators) {
+__device__ void run_rows(const Operator* operators) {
     extern __shared__ float scratch[];
     static __shared__ float exchange[32];
     const Operator& op = operators[blockIdx.y];
@@ -56,9 +56,9 @@ __device__ void run_rows(const Operator* __restrict__ operators) {
 }  // namespace otfsynth
 
 #define OTF_ELEMENT_KERNEL(Operator) \
-    extern "C" __global__ void otf_##Operator(const otfsynth::Operator* __restrict__ operators) { otfsynth::run_elements(operators); }
+    extern "C" __global__ void otf_##Operator(const otfsynth::Operator* operators) { otfsynth::run_elements(operators); }
 #define OTF_ROW_KERNEL(Operator) \
-    extern "C" __global__ void otf_##Operator(const otfsynth::Operator* __restrict__ operators) { otfsynth::run_rows(operators); }
+    extern "C" __global__ void otf_##Operator(const otfsynth::Operator* operators) { otfsynth::run_rows(operators); }
 
 OTF_ELEMENT_OPERATORS(OTF_ELEMENT_KERNEL)
 OTF_ROW_OPERATORS(OTF_ROW_KERNEL)

@@ -92,7 +92,6 @@ def _load_bank(config: TrainConfig, scheme: LabelScheme) -> LabelBank:
 def _data_module(
     config: TrainConfig, bank: LabelBank, patch_size: Sequence[int], batch_size: int
 ) -> SyntheticDataModule:
-    import torch
 
     from otfsynth.data.datamodule import SyntheticDataModule
     from otfsynth.data.validation import ValidationCases
@@ -113,7 +112,7 @@ def _data_module(
         validation_samples=config.data.validation_samples,
         real_validation=ValidationCases.from_path(scans, bank.scheme, targets) if scans else None,
         threads=config.hardware.threads,
-        prefetch=1 if torch.cuda.is_available() else 0,  # on a CPU the network needs every core itself
+        prefetch=config.hardware.prefetch,
     )
 
 

@@ -23,6 +23,7 @@ from otfsynth.data.bank import LabelBank
 from otfsynth.synthesis.lesions import LesionParameters
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.rendering.device import DeviceRenderer
+from otfsynth.synthesis.rendering.sequence import ChannelToRender
 from otfsynth.synthesis.shell import ShellParameters
 from tests.device.emulated import EmulatedDevice
 from tests.synthesis import heads
@@ -96,3 +97,12 @@ def on_device(
     maps = [heads.with_boundaries(bank, record)[record.map_index] for record in records]
     renderer.render(records, maps, image, target)
     return image, target
+
+
+def channels(
+    bank: LabelBank, records: Sequence[SynthesisParameters], image: Tensor, target: Tensor
+) -> list[ChannelToRender]:
+    """Single-channel samples with memory (b, 1, x, y, z) for them."""
+    return [
+        ChannelToRender(record, bank[record.map_index], image[i, 0], target[i, 0]) for i, record in enumerate(records)
+    ]

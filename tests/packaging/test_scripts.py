@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,6 +61,7 @@ def fake_nvcc(folder: Path, output: str, code: int) -> Path:
 def test_kernel_compilation_fails_on_spills_and_errors(tmp_path, monkeypatch, capsys, output, code, expected):
     script = load_script("compile_kernels")
     monkeypatch.setenv("NVCC", str(fake_nvcc(tmp_path, output, code)))
+    monkeypatch.setattr(script, "_check_with_nvrtc", list)
     assert script.main() == expected
     if output == PTXAS:
         assert "otf_Finish spills 32 bytes on sm_75" in capsys.readouterr().err
@@ -70,7 +73,36 @@ def test_kernel_compilation_is_skipped_visibly_without_a_toolkit(monkeypatch, ca
     monkeypatch.setattr(script.shutil, "which", lambda name: None)
     monkeypatch.setattr(script.importlib.util, "find_spec", lambda name: None)
     assert script.main() == 0
-    assert capsys.readouterr().out.startswith("SKIPPED: ")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith("SKIPPED: ") for line in lines)
+
+
+def test_too_many_registers_fail(tmp_path, monkeypatch, capsys):
+    script = load_script("compile_kernels")
+    output = PTXAS.split("ptxas info    : Compiling entry function 'otf_Finish'")[0]
+    monkeypatch.setenv("NVCC", str(fake_nvcc(tmp_path, output, 0)))
+    monkeypatch.setattr(script, "_check_with_nvrtc", list)
+    monkeypatch.setattr(script, "MOST_REGISTERS", 79)
+    assert script.main() == 1
+    assert "otf_Paint needs 80 registers on sm_75" in capsys.readouterr().err
+
+
+def test_layout_assertions_see_a_wrong_struct(tmp_path, monkeypatch):
+    script = load_script("compile_kernels")
+    compiler = shutil.which("g++") or shutil.which("c++")
+    if compiler is None:
+        pytest.skip("no C++ compiler")
+    program = tmp_path / "layouts.cpp"
+    command = [compiler, "-std=c++17", "-fsyntax-only", "-w", f"-I{script.SOURCE.parent}", str(program)]
+    program.write_text(script.layout_assertions())
+    assert subprocess.run(command, capture_output=True).returncode == 0
+    wrong = np.dtype([("seed_lo", np.uint64), ("seed_hi", np.uint32), ("sample", np.uint32), ("stage", np.uint32)])
+    monkeypatch.setattr(script, "STRUCTS", {"RandomKey": wrong})
+    program.write_text(script.layout_assertions())
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode != 0
+    assert "offset of RandomKey.seed_hi" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["setup.sh", "quickstart.sh", "test.sh", "../.ci/run"])

@@ -20,6 +20,12 @@ class HardwareConfig:
     threads: int | None = None
     """Threads of the synthesis engine on a CPU; by default one per core."""
 
+    prefetch: int | None = None
+    """Batches made ahead while the network trains, on a stream of their own where that is a GPU; by default 2 there and
+    none on a CPU, where the network needs every core itself."""
+
     def __post_init__(self) -> None:
+        if self.prefetch is not None:
+            checks.check_at_least("hardware.prefetch", self.prefetch, 0)
         if self.threads is not None:
             checks.check_at_least("hardware.threads", self.threads, 1)

@@ -192,6 +192,13 @@ class LabelBank(Sequence[LabelVolume]):
         """One map where it is kept: names, shape and foreground without a transfer."""
         return self._volumes[index]
 
+    def on(self, device: torch.device | str) -> LabelBank:
+        """This bank for another device: copied there, or pinned and streamed where it is larger than the limit."""
+        wanted = torch.device(device)
+        if wanted.type == self.device.type and wanted.index in (None, self.device.index):
+            return self
+        return LabelBank(self.scheme, self.spacing_mm, self._volumes, wanted, self._memory_limit_bytes, self.cache)
+
     def with_boundaries(self, boundaries: tuple[Boundary, ...]) -> LabelBank:
         """A bank of the same maps with distances to movable boundaries, computed (2 s a map) or read from the cache.
 
@@ -292,4 +299,10 @@ def _to_volume(name: str, subject: str, prepared: PreparedMap) -> LabelVolume:
 
 
 def _pinned(volume: LabelVolume) -> LabelVolume:
-    return replace(volume, indices=volume.indices.pin_memory(), brain_distance=volume.brain_distance.pin_memory())
+    boundaries = volume.boundaries
+    return replace(
+        volume,
+        indices=volume.indices.pin_memory(),
+        brain_distance=volume.brain_distance.pin_memory(),
+        boundaries=None if boundaries is None else boundaries.pin_memory(),
+    )

@@ -43,6 +43,10 @@ class BoundaryMaps:
         """The same volumes on ``device``."""
         return BoundaryMaps(*(volume.to(device, non_blocking=True) for volume in (self.alternate, self.distance)))
 
+    def pin_memory(self) -> BoundaryMaps:
+        """The same volumes in host memory that a GPU copies from by itself."""
+        return BoundaryMaps(self.alternate.pin_memory(), self.distance.pin_memory())
+
 
 def boundary_maps(
     indices: np.ndarray, boundaries: Sequence[Boundary], spacing_mm: float

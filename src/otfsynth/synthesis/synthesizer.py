@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from otfsynth import kernels
 from otfsynth.config.checks import ConfigurationError
 from otfsynth.config.synthesis import SynthesisConfig
 from otfsynth.synthesis.geometry import Size
@@ -18,9 +21,13 @@ from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.physics import load_physics
 from otfsynth.synthesis.priors import load_priors
 from otfsynth.synthesis.rendering import Renderer
-from otfsynth.synthesis.sampling import LabelMaps, sample_parameters
+from otfsynth.synthesis.rendering.device import DeviceRenderer
+from otfsynth.synthesis.rendering.sequence import ChannelToRender
+from otfsynth.synthesis.sampling import LabelMapLike, LabelMaps, sample_parameters
 from otfsynth.synthesis.shape import shape_boundaries
 from otfsynth.types import SampleKey
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -51,11 +58,12 @@ class Synthesizer:
 
     Args:
         config: the generative model.
-        bank: label maps with their scheme and working spacing (:class:`otfsynth.data.bank.LabelBank`), on the CPU.
+        bank: label maps with their scheme and working spacing (:class:`otfsynth.data.bank.LabelBank`), on any device.
         size: (x, y, z) voxels of every sample.
         seed: key of the random generator, in [0, 2**63 - 1].
         threads: CPU threads; None takes PyTorch's number at each call.
-        device: where batches are delivered. Rendering itself runs on the CPU, so this costs one copy a batch.
+        device: where batches are delivered, and rendered where it is a GPU that CuPy can use: on the current stream,
+            without waiting for it. Where CuPy is missing the CPU renders and each batch is copied; a warning says so.
         reuse_buffers: write every batch of one size into the same memory; for callers that are done with the last one.
 
     Raises:
@@ -89,6 +97,8 @@ class Synthesizer:
         self._physics = load_physics(config, bank.scheme)
         if config.shape_variety.probability > 0:
             self.bank = bank.with_boundaries(shape_boundaries(config.shape_variety, bank.scheme))
+        self._maps = self.bank.on("cpu")  # parameters are drawn on the host
+        self._device_maps = self.bank.on(self.device) if _can_render_on(self.device) else None
         if config.lesions.probability > 0:
             target_value(config.lesions, bank.scheme)  # a wrong name is told now, not by some later sample
         self._local = threading.local()
@@ -100,7 +110,7 @@ class Synthesizer:
     def sample_parameters(self, index: int) -> SynthesisParameters:
         """The record of sample ``index``, in [0, 2**32 - 1]; nothing is rendered."""
         key = SampleKey(self.seed, index)
-        return sample_parameters(self.config, self.bank, self.size, self._priors, self._physics, key)
+        return sample_parameters(self.config, self._maps, self.size, self._priors, self._physics, key)
 
     def render(self, parameters: Sequence[SynthesisParameters]) -> SyntheticBatch:
         """Render records, drawn here or read from JSON.
@@ -116,20 +126,35 @@ class Synthesizer:
         if len(counts) != 1:
             raise ValueError(f"records of one batch need one number of channels, got {sorted(counts)}")
         image, target = self._buffers(len(parameters), counts.pop(), sizes.pop())
-        renderer = self._renderer()
+        on_device = self._device_renderer()
+        channels = self._channels(parameters, image, target)
+        if on_device is not None:
+            on_device.render(list(channels))
+        else:
+            renderer = self._renderer()
+            for channel in channels:
+                renderer.render(channel)
         for i, record in enumerate(parameters):
-            label_map = self._find(record)
-            for channel, of_channel in enumerate(record.all_channels):
-                if channel == 0 or not of_channel.missing:
-                    renderer.render(of_channel, label_map, image[i, channel], None if channel else target[i, 0])
+            for number, of_channel in enumerate(record.all_channels):
                 if of_channel.missing:
-                    image[i, channel].zero_()
+                    image[i, number].zero_()
         batch = SyntheticBatch(image, target, list(parameters))
         return batch if self.device.type == "cpu" else batch.to(self.device, non_blocking=True)
 
-    def _find(self, record: SynthesisParameters) -> Any:
-        if record.map_index < len(self.bank):
-            label_map = self.bank[record.map_index]
+    def _channels(
+        self, parameters: Sequence[SynthesisParameters], image: Tensor, target: Tensor
+    ) -> Iterator[ChannelToRender]:
+        """What is to be rendered: of missing channels none but the first, whose target counts."""
+        maps = self._maps if self._device_maps is None else self._device_maps
+        for i, record in enumerate(parameters):
+            label_map = self._find(maps, record)
+            for number, channel in enumerate(record.all_channels):
+                if number == 0 or not channel.missing:
+                    yield ChannelToRender(channel, label_map, image[i, number], None if number else target[i, 0])
+
+    def _find(self, maps: LabelMaps, record: SynthesisParameters) -> LabelMapLike:
+        if record.map_index < len(maps):
+            label_map = maps[record.map_index]
             if label_map.name == record.label_map:
                 return label_map
         raise ValueError(
@@ -142,11 +167,28 @@ class Synthesizer:
         kept: tuple[Tensor, Tensor] | None = getattr(self._local, "batch", None)
         if self.reuse_buffers and kept is not None and kept[0].shape == shape:
             return kept
-        pin = self.device.type == "cuda"
-        image = torch.empty(shape, dtype=torch.float32, pin_memory=pin)
-        target = torch.empty((count, 1, *size), dtype=torch.uint8, pin_memory=pin)
+        options: dict[str, Any] = {"pin_memory": self.device.type == "cuda"}
+        if self._device_renderer() is not None:
+            options = {"device": self.device}
+        image = torch.empty(shape, dtype=torch.float32, **options)
+        target = torch.empty((count, 1, *size), dtype=torch.uint8, **options)
         self._local.batch = (image, target) if self.reuse_buffers else None
         return image, target
+
+    def _device_renderer(self) -> DeviceRenderer | None:
+        """Of this thread; None where the CPU renders."""
+        if self._device_maps is None:
+            return None
+        renderer: DeviceRenderer | None = getattr(self._local, "device_renderer", None)
+        if renderer is None:
+            try:
+                device = kernels.cuda.open_device(self.device)
+            except kernels.cuda.CudaUnavailableError as error:
+                _warn_once(str(error))
+                self._device_maps = None
+                return None
+            renderer = self._local.device_renderer = DeviceRenderer(self.bank.scheme, device)
+        return renderer
 
     def _renderer(self) -> Renderer:
         threads = self.threads or torch.get_num_threads()
@@ -163,3 +205,18 @@ class Synthesizer:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._local = threading.local()
+
+
+def _can_render_on(device: torch.device) -> bool:
+    """Whether kernels may run there; where a GPU lacks what it needs, one line says what, once."""
+    if device.type != "cuda":
+        return False
+    reason = kernels.cuda.unavailable_reason()
+    if reason is not None:
+        _warn_once(reason)
+    return reason is None
+
+
+@functools.cache
+def _warn_once(message: str) -> None:
+    logger.warning("%s", message)

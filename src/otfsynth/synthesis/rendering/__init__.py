@@ -9,14 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from otfsynth.labels import LabelScheme
-from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.rendering.launching import HostLauncher
-from otfsynth.synthesis.rendering.sequence import run_stages
+from otfsynth.synthesis.rendering.sequence import ChannelToRender, run_stages
 from otfsynth.synthesis.rendering.tables import LabelTables
-from otfsynth.synthesis.sampling import LabelMapLike
 
 
 @dataclass
@@ -30,15 +26,10 @@ class Renderer:
         self._tables = LabelTables(self.scheme)
         self._launch = HostLauncher(self.threads)
 
-    def render(
-        self, parameters: SynthesisParameters, label_map: LabelMapLike, image: Tensor, target: Tensor | None
-    ) -> None:
-        """Fill ``image`` (float32) and ``target`` (uint8), both (x, y, z) contiguous, with one channel of a sample.
-
-        Where ``target`` is ``None``, as for channels after the first, it is not kept.
-        """
+    def render(self, channel: ChannelToRender) -> None:
+        """Fill its image and target."""
         self._launch.threads = self.threads
         try:
-            run_stages(self._launch, parameters, label_map, self._tables, image, target)
+            run_stages(self._launch, channel, self._tables)
         finally:
             self._launch.workspace.release()

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from otfsynth.kernels import STRUCTS
 from otfsynth.kernels.device import Device, Launch, geometry
 from otfsynth.kernels.packing import PackedBuffer, PackedBufferFullError
 from otfsynth.labels import LabelScheme
-from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.rendering.recording import Call, DeviceWorkspace, RecordingLauncher
 from otfsynth.synthesis.rendering.schedule import merge
-from otfsynth.synthesis.rendering.sequence import run_stages
+from otfsynth.synthesis.rendering.sequence import ChannelToRender, run_stages
 from otfsynth.synthesis.rendering.tables import LabelTables
-from otfsynth.synthesis.sampling import LabelMapLike
 
 
 @dataclass(frozen=True)
@@ -50,8 +46,8 @@ class Plan:
     stages: tuple[Stage, ...]
     copy: tuple[Tensor, Tensor]
     """Device and staging memory of every struct and table."""
-    volumes: tuple[Any, ...]
-    """Label maps, image and target: in use until everything is queued."""
+    channels: tuple[ChannelToRender, ...]
+    """Their label maps, images and targets are in use until everything is queued."""
 
     def upload(self) -> None:
         """Queue the one copy."""
@@ -79,46 +75,38 @@ class DeviceRenderer:
         self._packed = PackedBuffer(device, packed_bytes)
         self._workspaces: list[DeviceWorkspace] = []
 
-    def render(
-        self, records: Sequence[SynthesisParameters], label_maps: Sequence[LabelMapLike], image: Tensor, target: Tensor
-    ) -> None:
-        """Queue the filling of ``image`` (float32) and ``target`` (uint8), both (b, 1, x, y, z) on the device."""
-        plan = self.plan(records, label_maps, image, target)
+    def render(self, channels: Sequence[ChannelToRender]) -> None:
+        """Queue the filling of every image and target, which lie on the device."""
+        plan = self.plan(channels)
         plan.upload()
         plan.launch()
 
-    def plan(
-        self, records: Sequence[SynthesisParameters], label_maps: Sequence[LabelMapLike], image: Tensor, target: Tensor
-    ) -> Plan:
+    def plan(self, channels: Sequence[ChannelToRender]) -> Plan:
         """The batch as launches; nothing is queued."""
         self.device.ready()
-        while len(self._workspaces) < len(records):
+        while len(self._workspaces) < len(channels):
             self._workspaces.append(DeviceWorkspace(self.device.place, self._packed))
         while True:
             try:
-                stages = self._pack(records, label_maps, image, target)
-                return Plan(self.device, stages, self._packed.packed(), (tuple(label_maps), image, target))
+                return Plan(self.device, self._pack(channels), self._packed.packed(), tuple(channels))
             except PackedBufferFullError:
                 self._packed.grow()
 
-    def _pack(
-        self, records: Sequence[SynthesisParameters], label_maps: Sequence[LabelMapLike], image: Tensor, target: Tensor
-    ) -> tuple[Stage, ...]:
+    def _pack(self, channels: Sequence[ChannelToRender]) -> tuple[Stage, ...]:
         self._packed.begin()
-        samples = []
-        for number, (record, label_map) in enumerate(zip(records, label_maps, strict=True)):
-            launch = RecordingLauncher(self._workspaces[number])
-            run_stages(launch, record, label_map, self._tables, image[number, 0], target[number, 0])
-            samples.append(launch.calls)
-        return tuple(self._stage(group) for group in merge(samples))
+        recorded = []
+        for channel, workspace in zip(channels, self._workspaces, strict=False):
+            launch = RecordingLauncher(workspace)
+            run_stages(launch, channel, self._tables)
+            recorded.append(launch.calls)
+        return tuple(self._stage(group) for group in merge(recorded))
 
     def _stage(self, group: Sequence[Call]) -> Stage:
         name = group[0].name
         works = tuple(call.work for call in group if call.work is not None)
         if works:
             return Stage(name, work=works)
-        calls = [call.operator for call in group if call.operator is not None]
-        operators = np.zeros(len(calls), STRUCTS[name])  # concatenating structs would drop their padding
-        for number, operator in enumerate(calls):
-            operators[number] = operator[0]
+        structs = [call.operator for call in group if call.operator is not None]
+        # Joined as bytes: concatenating structs would drop their padding.
+        operators = np.frombuffer(b"".join(struct.tobytes() for struct in structs), structs[0].dtype)
         return Stage(name, geometry(name, operators), self._packed.put(operators))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from torch import Tensor
 
 from otfsynth.synthesis.parameters import SynthesisParameters
@@ -14,20 +16,28 @@ from otfsynth.synthesis.rendering.tables import LabelTables
 from otfsynth.synthesis.sampling import LabelMapLike
 
 
-def run_stages(
-    launch: Launcher,
-    parameters: SynthesisParameters,
-    label_map: LabelMapLike,
-    tables: LabelTables,
-    image: Tensor,
-    target: Tensor | None,
-) -> None:
-    """Fill ``image`` (float32) and ``target`` (uint8), both (x, y, z) contiguous, where the launcher's kernels run.
+@dataclass(frozen=True)
+class ChannelToRender:
+    """One channel of one sample, with memory where the launcher's kernels run.
 
-    Where ``target`` is ``None``, as for channels after the first, it is not kept.
+    Args:
+        parameters: its record.
+        label_map: the map that the record names.
+        image: float32 (x, y, z), contiguous; to be filled.
+        target: uint8 (x, y, z), contiguous; ``None`` where it is not kept, as for channels after the first.
     """
-    buffers = Buffers.of(launch, parameters, image, target)
+
+    parameters: SynthesisParameters
+    label_map: LabelMapLike
+    image: Tensor
+    target: Tensor | None
+
+
+def run_stages(launch: Launcher, channel: ChannelToRender, tables: LabelTables) -> None:
+    """Fill image and target."""
+    parameters = channel.parameters
+    buffers = Buffers.of(launch, parameters, channel.image, channel.target)
     source = source_lattice(launch, parameters)
-    paint(launch, parameters, label_map, tables, source, buffers)
+    paint(launch, parameters, channel.label_map, tables, source, buffers)
     acquired = acquire(launch, parameters, buffers)
     finish(launch, parameters, buffers, acquired)
