@@ -60,7 +60,10 @@ class PreparedMapCache:
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 foreground = tuple(arrays[f"foreground_{value}"] for value in range(1, int(arrays["targets"])))
-                return PreparedMap(arrays["indices"], arrays["brain_distance"], foreground, arrays["affine"])
+                more: dict[str, Any] = {name: arrays[name] for name in ("second", "share", "image") if name in arrays}
+                if "contrast" in arrays:
+                    more |= {"contrast": str(arrays["contrast"]), "masked": bool(arrays["masked"])}
+                return PreparedMap(arrays["indices"], arrays["brain_distance"], foreground, arrays["affine"], **more)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
@@ -74,6 +77,10 @@ class PreparedMapCache:
             f"foreground_{value}": voxels for value, voxels in enumerate(prepared.foreground, start=1)
         }
         arrays |= {"indices": prepared.indices, "brain_distance": prepared.brain_distance, "affine": prepared.affine}
+        more = {"second": prepared.second, "share": prepared.share, "image": prepared.image}
+        arrays |= {name: array for name, array in more.items() if array is not None}
+        if prepared.image is not None:
+            arrays |= {"contrast": np.array(prepared.contrast), "masked": np.array(prepared.masked)}
         buffer = io.BytesIO()
         np.savez(buffer, targets=np.array(len(prepared.foreground) + 1), **arrays)
         # Processes and threads that prepare the same map write different files, then rename: the last one wins

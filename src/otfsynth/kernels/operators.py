@@ -68,6 +68,8 @@ SHELL = _struct(
     ("on", I32),
     ("padding_", I32),
 )
+REAL_IMAGE = _struct(("image", POINTER), ("masked", I32), ("padding_", I32))
+SOFT_MAP = _struct(("second", POINTER), ("share", POINTER))
 LINEAR = _struct(("lower", POINTER), ("fraction", POINTER), ("inputs", I32), ("padding_", I32))
 
 OPERATORS: dict[str, np.dtype[np.void]] = {
@@ -115,6 +117,8 @@ OPERATORS: dict[str, np.dtype[np.void]] = {
         ("signal_loss", SIGNAL_LOSS),
         ("lesions", LESIONS),
         ("shell", SHELL),
+        ("real", REAL_IMAGE),
+        ("soft", SOFT_MAP),
     ),
     "ResampleAlongRow": _struct(
         ("input", POINTER),
@@ -163,6 +167,8 @@ STRUCTS: dict[str, np.dtype[np.void]] = {
     "SignalLoss": SIGNAL_LOSS,
     "Lesions": LESIONS,
     "Shell": SHELL,
+    "RealImage": REAL_IMAGE,
+    "SoftMap": SOFT_MAP,
     "SubVoxels": SUB_VOXELS,
     "Subclasses": SUBCLASSES,
     "Texture": TEXTURE,

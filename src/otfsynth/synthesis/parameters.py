@@ -19,6 +19,7 @@ from otfsynth.synthesis.artefacts import (
     SpikesParameters,
 )
 from otfsynth.synthesis.lesions import LesionParameters
+from otfsynth.synthesis.real import RealImageParameters
 from otfsynth.synthesis.shell import ShellParameters
 from otfsynth.synthesis.tissue import (
     HeterogeneityParameters,
@@ -51,7 +52,7 @@ class MixtureParameters:
     means: tuple[float, ...]
     stds: tuple[float, ...]
     source: str
-    """Where they were drawn: ``random``, ``prior`` or ``physics``."""
+    """Where they were drawn: ``random``, ``prior`` or ``physics``; ``real`` where a scan gives the intensities."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ class SynthesisParameters:
     deformation: DeformationParameters
     mixture: MixtureParameters
     background: str
-    """``zero``, ``dark`` or ``textured``; the intensities are those of class 0 in ``mixture``."""
+    """``zero``, ``dark``, ``textured`` or, of a scan, ``real``; the intensities are those of class 0 in ``mixture``."""
     skull_strip: SkullStripParameters | None
     bias_field: BiasFieldParameters | None
     clip_max: float
@@ -159,6 +160,8 @@ class SynthesisParameters:
     spikes: SpikesParameters | None = None
     noise_field: NoiseFieldParameters | None = None
     storage: StorageParameters | None = None
+    real: RealImageParameters | None = None
+    """Intensities of a scan in the place of ``mixture``."""
     missing: bool = False
     """This channel is exactly 0; its targets stay."""
     channels: tuple[SynthesisParameters, ...] | None = None
@@ -210,6 +213,7 @@ STAGES: dict[str, type[Any]] = {
     "spikes": SpikesParameters,
     "noise_field": NoiseFieldParameters,
     "storage": StorageParameters,
+    "real": RealImageParameters,
     "bias_field": BiasFieldParameters,
     "acquisition": AcquisitionParameters,
 }

@@ -47,6 +47,7 @@ STAGES = (
     "poor_strip",
     "shell",
     "channels",
+    "real",
 )
 """Position is the number of the stream: append, never reorder."""
 

@@ -33,6 +33,7 @@ from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.physics import PhysicsEngine
 from otfsynth.synthesis.priors import IntensityPriors
 from otfsynth.synthesis.random_stream import RandomStream
+from otfsynth.synthesis.real import RealPairs, sample_real, with_real_image
 from otfsynth.synthesis.shell import sample_shell
 from otfsynth.synthesis.tissue import (
     sample_heterogeneity,
@@ -54,6 +55,16 @@ class LabelMapLike(Protocol):
     def brain_distance(self) -> Tensor: ...
     @property
     def foreground(self) -> tuple[Tensor, ...]: ...
+    @property
+    def second(self) -> Tensor | None: ...
+    @property
+    def share(self) -> Tensor | None: ...
+    @property
+    def image(self) -> Tensor | None: ...
+    @property
+    def contrast(self) -> str: ...
+    @property
+    def masked(self) -> bool: ...
 
 
 class LabelMaps(Protocol):
@@ -63,6 +74,8 @@ class LabelMaps(Protocol):
     def scheme(self) -> LabelScheme: ...
     @property
     def spacing_mm(self) -> float: ...
+    @property
+    def real(self) -> RealPairs | None: ...
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> LabelMapLike: ...
 
@@ -99,6 +112,8 @@ def _sample_channel(
 ) -> SynthesisParameters:
     """One channel: what is of the head comes from the shared key, what is of the image from the channel's."""
     head = key.shared
+    scans = sample_real(maps.real, head)
+    maps = maps if scans is None else scans
     map_index = RandomStream(head, "label_map").integer(len(maps))
     label_map = maps[map_index]
     spacing_mm = maps.spacing_mm
@@ -111,7 +126,7 @@ def _sample_channel(
     classes = maps.scheme.class_count
     mixture, background, sequence = sample_contrast(config, classes, shares, priors, physics, key)
     shape: Sequence[int] = tuple(label_map.indices.shape)
-    return SynthesisParameters(
+    record = SynthesisParameters(
         key=key,
         label_map=label_map.name,
         map_index=map_index,
@@ -151,3 +166,4 @@ def _sample_channel(
         noise_field=sample_noise_field(config.noise_field, acquisition, spacing_mm, key),
         storage=sample_storage(config.storage, intensity_range, key),
     )
+    return record if scans is None else with_real_image(record, label_map)

@@ -126,8 +126,11 @@ class Synthesizer:
         return batch if self.device.type == "cpu" else batch.to(self.device, non_blocking=True)
 
     def _find(self, record: SynthesisParameters) -> Any:
-        if record.map_index < len(self.bank):
-            label_map = self.bank[record.map_index]
+        maps: LabelMaps | None = self.bank
+        if record.real is not None:
+            maps = self.bank.real.maps if self.bank.real is not None else None
+        if maps is not None and record.map_index < len(maps):
+            label_map = maps[record.map_index]
             if label_map.name == record.label_map:
                 return label_map
         raise ValueError(

@@ -40,6 +40,7 @@ class Buffers:
         if target is None:
             target = workspace.take("unused_target", np.uint8, size)
         cuts = strip is not None or view is not None or parameters.background == "zero"
+        cuts = cuts or (parameters.real is not None and parameters.real.masked)
         return cls(
             size=size,
             image=image.ctypes.data,
