@@ -225,9 +225,10 @@ def _check_probabilities(maps: ProbabilityMaps) -> None:
         raise VolumeError(f"'{maps.name}' holds values that are not finite; export the probabilities again")
     low, high = float(maps.data.min()), float(maps.data.max())
     if low < -TOLERANCE or high > 1.0 + TOLERANCE:
+        kind = "has 4 dimensions, as probability maps have," if maps.labels is None else "is named as probability maps"
         raise VolumeError(
-            f"'{maps.name}' holds values from {low:g} to {high:g}; probabilities lie in [0, 1]: divide them by their "
-            "largest possible value, or give one label map"
+            f"'{maps.name}' {kind} and holds values from {low:g} to {high:g}; probabilities lie in [0, 1]: divide them "
+            "by their largest possible value, or give one 3-D label map per file"
         )
     total = float(maps.data.sum(axis=0).max())
     if total > 1.0 + 2 * TOLERANCE:

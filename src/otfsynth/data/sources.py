@@ -106,15 +106,15 @@ def _sources_of(files: Sequence[tuple[Path, str]]) -> list[LabelMapSource]:
     """Label maps with their subjects: files, and sets of files where they hold probabilities."""
     subjects = dict(files)
     sets, others = probability_sets([path for path, _ in files])
-    sources: list[LabelMapSource] = [
-        ProbabilitySource((path,), subjects[path], path.name) if is_4d(path) else FileSource(path, subjects[path])
+    sources: dict[Path, LabelMapSource] = {
+        path: ProbabilitySource((path,), subjects[path], path.name) if is_4d(path) else FileSource(path, subjects[path])
         for path in others
-    ]
+    }
     for whole, members in sets.items():
         paths = tuple(path for _, path in members)
         labels = tuple(label for label, _ in members)
-        sources.append(ProbabilitySource(paths, subjects[paths[0]], f"{whole.name}_probseg", labels))
-    return sources
+        sources[paths[0]] = ProbabilitySource(paths, subjects[paths[0]], f"{whole.name}_probseg", labels)
+    return [sources[path] for path, _ in files if path in sources]
 
 
 def subject_of(path: Path, pattern: str) -> str:
