@@ -54,7 +54,18 @@ def paint(
         **_signal_loss(parameters),
         **lesions(launch, parameters, tables),
         **shell(launch, parameters),
+        **_inputs(parameters, label_map),
     )
+
+
+def _inputs(parameters: SynthesisParameters, label_map: LabelMapLike) -> dict[str, Any]:
+    """What a map has beside its labels: a scan, or the second label of each voxel."""
+    if parameters.real is not None:
+        assert label_map.image is not None
+        return {"real": np.array((label_map.image.data_ptr(), parameters.real.masked), STRUCTS["Paint"]["real"])}
+    if label_map.second is None or label_map.share is None:
+        return {}
+    return {"soft": np.array((label_map.second.data_ptr(), label_map.share.data_ptr()), STRUCTS["Paint"]["soft"])}
 
 
 def _bias(launch: Launcher, parameters: SynthesisParameters) -> NDArray[np.void]:
