@@ -21,7 +21,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from otfsynth.config.compose import choose_hardware, compose_raw, register, to_typed, with_hardware
-from otfsynth.config.launchers import REMOTE, check_launcher, check_shared_folder
+from otfsynth.config.launchers import REMOTE, check_launcher, check_ray, check_shared_folder
+from otfsynth.config.machine import Machine
 from otfsynth.config.overrides import EXPLAINED, check_names, explain
 from otfsynth.resources import conf_folder
 
@@ -118,8 +119,13 @@ def _check_all_jobs(arguments: Namespace, name: str, schema: type[object]) -> tu
     overrides = with_hardware(arguments.overrides, preset)
     jobs = [overrides]
     if arguments.multirun:
-        check_launcher(_chosen_launcher(fixed), preset is not None)
-        jobs = _swept(overrides, compose_raw([*searched, *with_hardware(fixed, preset)], name, schema))
+        launcher = _chosen_launcher(fixed)
+        check_launcher(launcher, preset is not None)
+        base = compose_raw([*searched, *with_hardware(fixed, preset)], name, schema)
+        if launcher == "ray":
+            settings = base.hydra.launcher.ray
+            check_ray(settings.init.get("address"), settings.remote, Machine.detect())
+        jobs = _swept(overrides, base)
     for job in jobs:
         to_typed(compose_raw([*searched, *job], name, schema), schema)
     return overrides, choice

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 
 from otfsynth.config.checks import ConfigurationError
+from otfsynth.config.machine import Machine
 
 PLUGINS = {"submitit": "hydra_submitit_launcher", "joblib": "hydra_joblib_launcher", "ray": "hydra_ray_launcher"}
 """First word of an option of ``hydra/launcher`` and the plugin that it needs."""
@@ -38,6 +39,31 @@ def check_launcher(name: str, hardware_is_auto: bool) -> None:
         raise ConfigurationError(
             f"hardware=auto looks at this machine, but hydra/launcher={name} runs on others; name what those have, "
             "e.g. hardware=gpu24"
+        )
+
+
+def check_ray(address: str | None, wanted: Mapping[str, float], machine: Machine) -> None:
+    """Check that a Ray of its own on this machine can start a job at all.
+
+    Args:
+        address: of a Ray that runs elsewhere, which is not asked.
+        wanted: ``num_gpus`` and ``num_cpus`` of a job.
+        machine: what is here.
+
+    Raises:
+        ConfigurationError: it would wait for more GPUs or cores for ever.
+    """
+    if address is not None:
+        return
+    if wanted.get("num_gpus", 0) > 0 and machine.gpu_name is None:
+        raise ConfigurationError(
+            f"hydra.launcher.ray.remote.num_gpus={wanted['num_gpus']}, but no GPU is seen here and every job would wait "
+            "for one; give 0"
+        )
+    if wanted.get("num_cpus", 0) > machine.cores:
+        raise ConfigurationError(
+            f"hydra.launcher.ray.remote.num_cpus={wanted['num_cpus']}, but this machine has {machine.cores} and every job "
+            "would wait for more; give fewer"
         )
 
 
