@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from otfsynth.config.checks import ConfigurationError
 from otfsynth.config.command import Job, run_command
+from otfsynth.config.launchers import check_sweep_processes
 from otfsynth.config.root import TrainConfig
 
 if TYPE_CHECKING:
@@ -41,10 +42,14 @@ def train(config: TrainConfig, job: Job) -> None:
     from otfsynth.data.scheme_choice import resolve_labels
     from otfsynth.labels import LabelScheme
     from otfsynth.learning import SegmentationModule, build_trainer, fit
+    from otfsynth.learning.devices import check_devices
     from otfsynth.learning.loggers import build_loggers, close_loggers
+    from otfsynth.learning.signals import TrainingInterrupted
     from otfsynth.networks import plan_network
     from otfsynth.networks.checkpoint import package_versions
 
+    check_sweep_processes(config.trainer.processes if job.sweep else 1, job.launcher)
+    check_devices(config.trainer)
     config = dataclasses.replace(config, labels=resolve_labels(config.labels, config.data))
     scheme = LabelScheme.from_config(config.labels)
     config = dataclasses.replace(config, synthesis=resolve_priors(config.synthesis, scheme.name))
@@ -72,6 +77,10 @@ def train(config: TrainConfig, job: Job) -> None:
     logger.info("run folder: %s", job.folder)
     try:
         metrics = fit(trainer, module, data, config.resume)
+    except TrainingInterrupted as interruption:
+        close_loggers(loggers)
+        interruption.hand_on()
+        raise
     finally:
         close_loggers(loggers)
     if trainer.is_global_zero:
