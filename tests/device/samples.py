@@ -94,8 +94,7 @@ def on_device(
     """Image and target of the batched renderer."""
     image, target = empty_batch(len(records))
     renderer = renderer or DeviceRenderer(bank.scheme, device)
-    maps = [heads.with_boundaries(bank, record)[record.map_index] for record in records]
-    renderer.render(records, maps, image, target)
+    renderer.render(channels(bank, records, image, target))
     return image, target
 
 
@@ -103,6 +102,8 @@ def channels(
     bank: LabelBank, records: Sequence[SynthesisParameters], image: Tensor, target: Tensor
 ) -> list[ChannelToRender]:
     """Single-channel samples with memory (b, 1, x, y, z) for them."""
+    maps = [heads.with_boundaries(bank, record)[record.map_index] for record in records]
     return [
-        ChannelToRender(record, bank[record.map_index], image[i, 0], target[i, 0]) for i, record in enumerate(records)
+        ChannelToRender(record, label_map, image[i, 0], target[i, 0])
+        for i, (record, label_map) in enumerate(zip(records, maps, strict=True))
     ]
