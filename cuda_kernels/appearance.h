@@ -6,8 +6,10 @@
 #pragma once
 #include "lattice.h"
 #include "lesions.h"
+#include "real_image.h"
 #include "shell.h"
 #include "signal_loss.h"
+#include "soft_map.h"
 #include "statistics.h"
 #include "tissue.h"
 
@@ -43,6 +45,8 @@ struct Paint {
     SignalLoss signal_loss;
     Lesions lesions;
     Shell shell;
+    RealImage real;
+    SoftMap soft;
 
     OTF_INLINE i64 size() const { return static_cast<i64>(size_[0]) * size_[1]; }
 
@@ -107,12 +111,13 @@ struct Paint {
         locate(team, sx, sy, sz, offsets);
         normal_row(team, key, static_cast<u64>(row) * static_cast<u64>(quads), quads, normals);
         team.sync();
-        if (sub_voxels.count == 0 && subclasses.count == 0) {
+        if (sub_voxels.count == 0 && subclasses.count == 0 && !soft.share) {
             look_up(team, row, offsets, found, mean, std);
         } else {
             i32* points = reinterpret_cast<i32*>(scratch.take(sub_voxels.count * padded_row()));
             look_up_parts(team, row, offsets, sx, sy, sz, column, field, points, found, mean, std);
         }
+        if (real.image) gather_image(team, real.image, map_shape, sx, sy, sz, n, mean, std);
         if (shell.on) {
             if (shell.thickness.coefficients) spline_row(team, shell.thickness, 0, row, column, field);
             team.sync();
@@ -124,6 +129,10 @@ struct Paint {
         }
         if (lesions.count > 0) add_lesions(team, row, sx, sy, sz, found, column, field, scratch.take(padded_row()), mean, std);
         if (mask) cut(team, row, offsets, found, column, field);
+        if (real.masked) {
+            team.sync();
+            cut_unseen(team, mean, n, mask + row * n, target + row * n);
+        }
         if (texture.field.coefficients) {
             spline_row(team, texture.field, 0, row, column, field);
             team.sync();
@@ -200,7 +209,11 @@ struct Paint {
             found[z] = label;
             target_row[z] = target_of[label];
         }
-        if (sub_voxels.count > 0) {
+        if (soft.share) {
+            const i32* places = sub_voxels.count > 0 ? points : offsets;
+            const i32 count = sub_voxels.count > 0 ? sub_voxels.count : 1;
+            mix_soft_row(team, soft, labels, places, stride, count, means, tables, stds, n, mean, std);
+        } else if (sub_voxels.count > 0) {
             mix_row(team, labels, points, stride, means, tables, stds, n, mean, std);
         } else {
             for (i32 z = team.lane; z < n; z += team.lanes) {

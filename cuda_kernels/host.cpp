@@ -41,14 +41,54 @@ const Variant& chosen() {
     return variant;
 }
 
+// Layout of every struct that Python fills, in words that it understands: a scalar's name, or that of a struct.
 struct Field {
     const char* structure;
     const char* name;
+    const char* type;
     long long offset;
-    long long size;  // of the structure
+    long long count;  // of an array; 0: none
+    long long size;   // of the structure
 };
 
-#define OTF_FIELD(Structure, name) {#Structure, #name, static_cast<long long>(offsetof(Structure, name)), static_cast<long long>(sizeof(Structure))},
+template <class Type>
+struct TypeName;
+#define OTF_TYPE(Type, text)                        \
+    template <>                                     \
+    struct TypeName<Type> {                         \
+        static constexpr const char* value = text;  \
+    };
+OTF_TYPE(float, "f32")
+OTF_TYPE(i32, "i32")
+OTF_TYPE(u32, "u32")
+OTF_TYPE(i64, "i64")
+template <class Type>
+struct TypeName<Type*> {
+    static constexpr const char* value = "pointer";
+};
+template <class Type, std::size_t length>
+struct TypeName<Type[length]> : TypeName<Type> {};
+
+template <class Type>
+struct Length {
+    static constexpr long long value = 0;
+};
+template <class Type, std::size_t length>
+struct Length<Type[length]> {
+    static constexpr long long value = length;
+};
+
+#define OTF_STRUCT(Structure) OTF_TYPE(Structure, #Structure)
+#define OTF_FIELD(Structure, name)
+#include "fields.inc"
+#undef OTF_STRUCT
+#undef OTF_FIELD
+
+#define OTF_STRUCT(Structure)
+#define OTF_FIELD(Structure, name)                                                                    \
+    {#Structure, #name, TypeName<decltype(Structure::name)>::value,                                   \
+     static_cast<long long>(offsetof(Structure, name)), Length<decltype(Structure::name)>::value,     \
+     static_cast<long long>(sizeof(Structure))},
 const Field fields[] = {
 #include "fields.inc"
 };

@@ -1,6 +1,6 @@
 // The list of all operators: each side launches whatever stands here, and nothing else knows them all.
 //
-// To add a stage: one header function, one operator struct here, its NumPy mirror in otfsynth/kernels/operators.py, one
+// To add a stage: one header function, one operator struct here, its fields in fields.inc, one
 // configuration block and one test.
 #pragma once
 #include "acquisition.h"

@@ -8,22 +8,6 @@
 
 namespace otfsynth {
 
-enum Stage : u32 {
-    STAGE_VELOCITY = 1,
-    STAGE_BIAS = 2,
-    STAGE_MIXTURE = 3,
-    STAGE_STRIP_EDGE = 4,
-    STAGE_ACQUISITION = 5,
-    STAGE_SUBCLASSES = 6,
-    STAGE_TEXTURE = 7,
-    STAGE_HETEROGENEITY = 8,
-    STAGE_COILS = 9,
-    STAGE_NOISE_FIELD = 10,
-    STAGE_LESIONS = 11,
-    STAGE_SHELL = 12,
-    STAGE_SHAPE = 13,
-};
-
 struct RandomKey {
     u32 seed_lo;
     u32 seed_hi;

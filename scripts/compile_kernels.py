@@ -19,8 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from otfsynth.kernels.operators import STRUCTS
 from otfsynth.kernels.sources import compile_options
+from otfsynth.kernels.structs import STRUCTS
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "cuda_kernels" / "kernels.cu"

@@ -11,6 +11,7 @@ import torch
 
 from otfsynth.config.data import DataConfig
 from otfsynth.data import bank as bank_module
+from otfsynth.data import sources as sources_module
 from otfsynth.data.bank import LabelBank
 from otfsynth.data.cache import PreparedMapCache, cache_key, default_cache_dir
 from otfsynth.data.sources import LabelMapError
@@ -97,7 +98,7 @@ def test_second_start_reads_the_cache(tmp_path: Path, scheme: LabelScheme, save,
         raise AssertionError("prepared again")
 
     with monkeypatch.context() as patch:
-        patch.setattr(bank_module, "prepare", refuse)
+        patch.setattr(sources_module, "prepare", refuse)
         second = build(tmp_path, scheme)[0]
         assert torch.equal(first.indices, second.indices)
         assert torch.equal(first.brain_distance, second.brain_distance)

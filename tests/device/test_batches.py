@@ -10,7 +10,7 @@ import torch
 
 from otfsynth.data.bank import LabelBank
 from otfsynth.kernels.device import Launch
-from otfsynth.kernels.operators import OPERATORS
+from otfsynth.kernels.structs import STRUCTS
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.rendering.device import DeviceRenderer
 from tests.device import samples
@@ -124,7 +124,7 @@ def test_a_full_buffer_grows(
 
 def test_the_emulator_sees_overruns(emulator: Path) -> None:
     values = np.zeros(3 * 4 * 5 * 40, np.float32)
-    operator = np.zeros(1, OPERATORS["QuasiInterpolate"])
+    operator = np.zeros(1, STRUCTS["QuasiInterpolate"])
     operator["values"] = operator["coefficients"] = values.ctypes.data
     operator["shape"] = (4, 5, 40)
     device = EmulatedDevice(emulator)

@@ -14,7 +14,7 @@ import torch
 from otfsynth import kernels
 from otfsynth.kernels import cuda, sources
 from otfsynth.kernels.device import Launch, geometry, row_threads
-from otfsynth.kernels.operators import OPERATORS
+from otfsynth.kernels.structs import STRUCTS
 
 
 class FakeKernel:
@@ -114,14 +114,14 @@ def test_rows_are_walked_in_equal_steps(length: int, threads: int) -> None:
 
 
 def test_geometry_fits_the_largest_of_a_batch() -> None:
-    paint = np.zeros(2, OPERATORS["Paint"])
+    paint = np.zeros(2, STRUCTS["Paint"])
     paint["size_"] = [(10, 20, 96), (10, 20, 96)]
     small = geometry("Paint", paint)
     paint["sub_voxels"]["count"][1] = 4
     large = geometry("Paint", paint)
     assert small.grid == large.grid == (200, 2)
     assert large.shared_bytes - small.shared_bytes == 4 * 4 * 96
-    noise = np.zeros(3, OPERATORS["LatticeNoise"])
+    noise = np.zeros(3, STRUCTS["LatticeNoise"])
     noise["count"] = [4, 5000, 80]
     assert geometry("LatticeNoise", noise) == Launch((10, 3), 128, 0)
     with pytest.raises(RuntimeError, match="Unknown is not an operator"):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import ndimage
 
 from otfsynth.synthesis.parameters import SynthesisParameters
 from tests.references.acquisition import scan
 from tests.references.appearance import apply_gamma, bias_field, keep_mask, normalize
 from tests.references.geometry import lookup, source_coordinates
 from tests.references.lesions import lesion_shares
-from tests.references.tissue import paint_tissues
+from tests.references.tissue import kept_signal, paint_tissues
 
 
 def source_labels(parameters: SynthesisParameters, indices: np.ndarray) -> np.ndarray:
@@ -24,8 +25,13 @@ def render(
     class_table: np.ndarray,
     target_table: np.ndarray,
     swap_indices: np.ndarray,
+    soft: tuple[np.ndarray, np.ndarray] | None = None,
+    scan_image: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Image, float64, and target, uint8, both (x, y, z), of one parameter record on one label map."""
+    """Image, float64, and target, uint8, both (x, y, z), of one parameter record on one label map.
+
+    ``soft`` is a map of the second label indices and one of the first's share, ``scan_image`` the scan of a real pair.
+    """
     key, size = parameters.key, parameters.size
     source = source_coordinates(key, parameters.deformation, size)
     found = lookup(indices, source)
@@ -33,7 +39,13 @@ def render(
     class_of_label = class_table[swap_indices] if parameters.deformation.flip else class_table
     targets = target_table[labels]
     lesions = lesion_shares(parameters, targets, source)
-    image = paint_tissues(parameters, class_of_label[indices], source, lesions, brain_distance)
+    mixed = None if soft is None else (class_of_label[soft[0]], soft[1])
+    image = paint_tissues(parameters, class_of_label[indices], source, lesions, brain_distance, mixed)
+    seen = np.ones(size, bool)
+    if parameters.real is not None and scan_image is not None:
+        gathered = ndimage.map_coordinates(scan_image, source, order=1, mode="nearest")
+        image = gathered * kept_signal(parameters, source)
+        seen = (gathered > 0) | (not parameters.real.masked)
     if parameters.bias_field is not None:
         image = image * bias_field(key, parameters.bias_field, size)
     image = apply_gamma(image, parameters.clip_max, parameters.gamma)
@@ -46,6 +58,7 @@ def render(
         parameters.skull_strip,
         parameters.field_of_view,
     )
+    keep &= seen
     if parameters.lesions is not None and parameters.lesions.target is not None:
         targets = np.where(lesions >= 0.5, parameters.lesions.target, targets)
     target = np.where(keep, targets, 0)

@@ -14,21 +14,32 @@ POINTS = np.array([[-0.375, -0.125, -0.125], [-0.125, 0.375, 0.375], [0.125, -0.
 
 
 def paint_tissues(
-    parameters: SynthesisParameters, classes: np.ndarray, source: np.ndarray, lesions: np.ndarray, distances: np.ndarray
+    parameters: SynthesisParameters,
+    classes: np.ndarray,
+    source: np.ndarray,
+    lesions: np.ndarray,
+    distances: np.ndarray,
+    soft: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> np.ndarray:
     """Float64 (x, y, z), from a map of classes, its coordinates (3, x, y, z) of the patch, the patch's lesions, and
-    the map of encoded distances from the brain.
+    the map of encoded distances from the brain; ``soft`` is the map of second classes and that of the first's share.
     """
     middle = lookup(classes, source)
-    parts = [lookup(classes, source + shift.reshape(3, 1, 1, 1)) for shift in _shifts(parameters)] or [middle]
+    places = [source + shift.reshape(3, 1, 1, 1) for shift in _shifts(parameters)] or [source]
+    parts = [lookup(classes, place) for place in places]
+    weights = [np.ones(parameters.size) for _ in places]
+    if soft is not None:
+        weights = [lookup(soft[1], place) for place in places]
+        parts += [lookup(soft[0], place) for place in places]
+        weights += [1.0 - weight for weight in weights]
     means = np.array(parameters.mixture.means)
     if parameters.shell is not None:
         means[0] = parameters.shell.means[0]
     stds = np.asarray(parameters.mixture.stds)
     offsets = subclass_offsets(parameters)
     painted = [np.maximum(means[part] + offsets(part), 0.0) if offsets else means[part] for part in parts]
-    mean = np.mean(painted, axis=0)
-    std = np.sqrt(np.mean([stds[part] ** 2 for part in parts], axis=0))
+    mean = np.average(painted, axis=0, weights=weights)
+    std = np.sqrt(np.average([stds[part] ** 2 for part in parts], axis=0, weights=weights))
     if parameters.shell is not None:
         mean, std = paint_shell(parameters, middle == 0, distances, source, mean, std)
     if parameters.lesions is not None:

@@ -227,8 +227,14 @@ def render_one(bank: LabelBank, record: SynthesisParameters) -> tuple[np.ndarray
 
 def reference(bank: LabelBank, record: SynthesisParameters) -> tuple[np.ndarray, np.ndarray]:
     """Image and target of the oracle."""
-    volume, scheme = with_boundaries(bank, record)[record.map_index], bank.scheme
+    held = with_boundaries(bank, record) if record.real is None or bank.real is None else bank.real.maps
+    volume, scheme = held[record.map_index], bank.scheme
     maps = volume.boundaries
+    soft, scan = None, None
+    if volume.second is not None and volume.share is not None:
+        soft = (volume.second.numpy(), volume.share.numpy() / 255.0)
+    if volume.image is not None:
+        scan = volume.image.numpy() / 128.0
     return references.render(
         record,
         volume.indices.numpy()
@@ -238,6 +244,8 @@ def reference(bank: LabelBank, record: SynthesisParameters) -> tuple[np.ndarray,
         scheme.class_table,
         scheme.target_table,
         scheme.swap_indices,
+        soft,
+        scan,
     )
 
 

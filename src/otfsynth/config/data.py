@@ -17,7 +17,8 @@ class DataConfig:
     """Where label maps come from and how they reach the synthesis engine."""
 
     label_maps: str = "embedded"
-    """A file, a folder, a glob, a ``.csv`` list with columns ``label_map[,subject]``, or ``embedded``."""
+    """A file, a folder, a glob, a ``.csv`` list with columns ``label_map[,subject]``, or ``embedded``. Maps
+    hold labels, or probabilities: 4-D files (x, y, z, labels), or sets like ``*_label-GM_probseg.nii.gz``."""
     spacing_mm: float = 1.0
     """Working voxel size, the same along all axes; synthesis, training and inference share it."""
     validation_fraction: float = 0.2
@@ -41,6 +42,12 @@ class DataConfig:
     real_validation_labels: Any = None
     """Target of each label of those references, e.g. ``{1: 3, 2: 1, 9: 255}`` (255 leaves voxels out); by default the
     labels are the scheme's. (A mapping; declared as one, Hydra would refuse its keys as unknown.)"""
+    real_training: str | None = None
+    """Real scans in the mix: a folder or a ``.csv`` list as of ``real_validation``; label maps on the scans' grids."""
+    real_training_probability: float = 0.2
+    """Share of the samples whose intensities come from those scans; everything after the mixture is drawn as always."""
+    real_training_labels: Any = None
+    """Target of each label of those label maps, e.g. ``{1: 3, 2: 1}``; by default the labels are the scheme's."""
 
     def __post_init__(self) -> None:
         if not self.label_maps:
@@ -62,7 +69,9 @@ class DataConfig:
                 )
             for size in self.patch_size:
                 _check_between("data.patch_size", size, 8, 1024)
-        _check_label_targets(self.real_validation_labels)
+        _check_label_targets("data.real_validation_labels", self.real_validation_labels)
+        _check_label_targets("data.real_training_labels", self.real_training_labels)
+        checks.check_probability("data.real_training_probability", self.real_training_probability)
         try:
             re.compile(self.subject_pattern)
         except re.error as error:
@@ -76,9 +85,9 @@ def _check_between(name: str, value: float, low: float, high: float) -> None:
         raise checks.ConfigurationError(f"{name}={value:g} is out of bounds; give a number from {low:g} to {high:g}")
 
 
-def _check_label_targets(value: Any) -> None:
+def _check_label_targets(name: str, value: Any) -> None:
     numbers = [*value, *value.values()] if isinstance(value, dict) else []
     if value is not None and (not numbers or not all(isinstance(number, int) and number >= 0 for number in numbers)):
         raise checks.ConfigurationError(
-            f"data.real_validation_labels={value} is no table of labels; give each one its target, e.g. {{1: 3, 2: 1}}"
+            f"{name}={value} is no table of labels; give each one its target, e.g. {{1: 3, 2: 1}}"
         )

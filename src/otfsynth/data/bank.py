@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -20,8 +20,11 @@ from otfsynth.data.boundaries import Boundary, BoundaryMaps, boundary_maps
 from otfsynth.data.cache import PreparedMapCache, boundaries_key, cache_key, default_cache_dir
 from otfsynth.data.embedded import EmbeddedSource
 from otfsynth.data.prepare import PreparedMap, prepare
+from otfsynth.data.real_training import find_pairs
+from otfsynth.data.soft_maps import ProbabilitySource
 from otfsynth.data.sources import LabelMapError, LabelMapSource, find_sources
 from otfsynth.labels import LabelScheme
+from otfsynth.synthesis.real import RealPairs
 from otfsynth.volumes import Volume, VolumeError
 
 MAX_WORKERS = 8
@@ -46,6 +49,11 @@ class LabelVolume:
         affine: (4, 4) float64, voxel of ``indices`` to RAS world millimetres.
         boundaries: what may move where shapes vary; see :meth:`LabelBank.with_boundaries`.
         cache_key: name of the map's cache entry; ``None`` for maps that have none.
+        second: of a map of probabilities, uint8 (x, y, z), the second most probable index of each voxel.
+        share: of a map of probabilities, uint8 (x, y, z), 255 times the share of ``indices`` beside ``second``.
+        image: of a real pair, uint16 (x, y, z), 128 times the scan's intensity on the 0-255 scale; 0 on the six faces.
+        contrast: of the scan.
+        masked: what the scan shows as exactly 0 was masked out.
     """
 
     name: str
@@ -56,20 +64,28 @@ class LabelVolume:
     affine: np.ndarray
     boundaries: BoundaryMaps | None = None
     cache_key: str | None = None
+    second: Tensor | None = None
+    share: Tensor | None = None
+    image: Tensor | None = None
+    contrast: str = ""
+    masked: bool = False
 
     @property
     def memory_bytes(self) -> int:
         """Bytes of the volumes."""
-        return self.indices.numel() * (2 if self.boundaries is None else 4)
+        volumes = sum(volume.nbytes for volume in self.volumes().values())
+        return volumes if self.boundaries is None else volumes + 2 * self.indices.numel()
+
+    def volumes(self) -> dict[str, Tensor]:
+        """The volumes that this map has, by the names of their fields."""
+        fields = {name: getattr(self, name) for name in ("indices", "brain_distance", "second", "share", "image")}
+        return {name: volume for name, volume in fields.items() if volume is not None}
 
     def to(self, device: torch.device) -> LabelVolume:
         """The same map with its volumes on ``device``."""
-        return replace(
-            self,
-            indices=self.indices.to(device, non_blocking=True),
-            brain_distance=self.brain_distance.to(device, non_blocking=True),
-            boundaries=None if self.boundaries is None else self.boundaries.to(device),
-        )
+        moved: dict[str, Any] = {name: volume.to(device, non_blocking=True) for name, volume in self.volumes().items()}
+        boundaries = None if self.boundaries is None else self.boundaries.to(device)
+        return replace(self, boundaries=boundaries, **moved)
 
 
 class LabelBank(Sequence[LabelVolume]):
@@ -106,6 +122,8 @@ class LabelBank(Sequence[LabelVolume]):
             self._volumes = [volume.to(self.device) for volume in volumes]
         self._recent: dict[int, LabelVolume] = {}
         self._bounded: dict[tuple[Boundary, ...], LabelBank] = {}
+        self.real: RealPairs | None = None
+        """Real scans that a share of the samples comes from; kept by :meth:`subset`."""
 
     @classmethod
     def from_config(
@@ -116,7 +134,29 @@ class LabelBank(Sequence[LabelVolume]):
         Raises:
             LabelMapError: no map is there, or some can't be used; one message lists every bad file.
         """
-        sources = find_sources(config)
+        bank = cls.from_sources(find_sources(config), config, scheme, device, show_progress)
+        logger.info("%s", bank.describe())
+        if config.real_training and config.real_training_probability > 0:
+            pairs = cls.from_sources(find_pairs(config, scheme), config, scheme, device, show_progress)
+            bank.real = RealPairs(pairs, config.real_training_probability)
+            share = 100 * config.real_training_probability
+            logger.info("real scans: %d, in %g %% of the samples", len(pairs), share)
+        return bank
+
+    @classmethod
+    def from_sources(
+        cls,
+        sources: Sequence[LabelMapSource],
+        config: DataConfig,
+        scheme: LabelScheme,
+        device: torch.device | str = "cpu",
+        show_progress: bool = False,
+    ) -> LabelBank:
+        """Prepare label maps, or take them from the cache.
+
+        Raises:
+            LabelMapError: some can't be used; one message lists every bad file.
+        """
         cache = PreparedMapCache(Path(config.cache_dir).expanduser() if config.cache_dir else default_cache_dir())
         workers = config.workers or min(os.cpu_count() or 1, MAX_WORKERS)
         prepared = _prepare_all(sources, scheme, config.spacing_mm, cache, workers, show_progress)
@@ -127,9 +167,7 @@ class LabelBank(Sequence[LabelVolume]):
             )
             for source, result in zip(sources, prepared, strict=True)
         ]
-        bank = cls(scheme, config.spacing_mm, volumes, device, config.bank_memory_gb * 1e9, cache)
-        logger.info("%s", bank.describe())
-        return bank
+        return cls(scheme, config.spacing_mm, volumes, device, config.bank_memory_gb * 1e9, cache)
 
     @classmethod
     def from_volumes(
@@ -197,7 +235,10 @@ class LabelBank(Sequence[LabelVolume]):
         wanted = torch.device(device)
         if wanted.type == self.device.type and wanted.index in (None, self.device.index):
             return self
-        return LabelBank(self.scheme, self.spacing_mm, self._volumes, wanted, self._memory_limit_bytes, self.cache)
+        moved = LabelBank(self.scheme, self.spacing_mm, self._volumes, wanted, self._memory_limit_bytes, self.cache)
+        if self.real is not None:
+            moved.real = replace(self.real, maps=self.real.maps.on(device))
+        return moved
 
     def with_boundaries(self, boundaries: tuple[Boundary, ...]) -> LabelBank:
         """A bank of the same maps with distances to movable boundaries, computed (2 s a map) or read from the cache.
@@ -209,7 +250,9 @@ class LabelBank(Sequence[LabelVolume]):
             with ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_WORKERS), thread_name_prefix="boundaries") as pool:
                 volumes = list(pool.map(lambda volume: self._bound(volume, boundaries), self._volumes))
             limit, cache = self._memory_limit_bytes, self.cache
-            self._bounded[boundaries] = LabelBank(self.scheme, self.spacing_mm, volumes, self.device, limit, cache)
+            bounded = LabelBank(self.scheme, self.spacing_mm, volumes, self.device, limit, cache)
+            bounded.real = self.real  # scans keep their shapes
+            self._bounded[boundaries] = bounded
         return self._bounded[boundaries]
 
     def _bound(self, volume: LabelVolume, boundaries: tuple[Boundary, ...]) -> LabelVolume:
@@ -228,6 +271,7 @@ class LabelBank(Sequence[LabelVolume]):
         chosen._volumes = [self._volumes[index] for index in indices]
         chosen.memory_bytes = sum(volume.memory_bytes for volume in chosen._volumes)
         chosen.streamed = self.streamed
+        chosen.real = self.real
         return chosen
 
     def describe(self) -> str:
@@ -237,6 +281,17 @@ class LabelBank(Sequence[LabelVolume]):
             f"label bank: {len(self)} label map(s) of {len(set(self.subjects))} subject(s) at {self.spacing_mm:g} mm, "
             f"scheme '{self.scheme.name}', {self.memory_bytes / 1e6:.0f} MB on {place}"
         )
+
+
+def without_subjects(pairs: RealPairs, subjects: Container[str]) -> RealPairs | None:
+    """The real scans of other subjects; ``None``, with a warning, where there are none."""
+    maps = pairs.maps
+    assert isinstance(maps, LabelBank)
+    kept = [index for index, subject in enumerate(maps.subjects) if subject not in subjects]
+    if len(kept) < len(maps):
+        count = len(maps) - len(kept)
+        logger.warning("%d real scan(s) of data.real_training are of validation subjects, and are left out", count)
+    return replace(pairs, maps=maps.subset(kept)) if kept else None
 
 
 def _prepare_all(
@@ -279,10 +334,13 @@ def _prepare_all(
 def _prepare_one(
     source: LabelMapSource, scheme: LabelScheme, spacing_mm: float, cache: PreparedMapCache
 ) -> PreparedMap:
-    key = cache_key(source.fingerprint(), scheme, spacing_mm)
+    fingerprint = source.fingerprint()
+    if isinstance(source, ProbabilitySource):  # its files are told apart by the names of labels
+        fingerprint += repr((scheme.label_names, scheme.target_names))
+    key = cache_key(fingerprint, scheme, spacing_mm)
     prepared = cache.get(key)
     if prepared is None:
-        prepared = prepare(source.load(), scheme, spacing_mm)
+        prepared = source.prepare(scheme, spacing_mm)
         cache.put(key, prepared)
     return prepared
 
@@ -295,14 +353,19 @@ def _to_volume(name: str, subject: str, prepared: PreparedMap) -> LabelVolume:
         brain_distance=torch.from_numpy(np.ascontiguousarray(prepared.brain_distance)),
         foreground=tuple(torch.from_numpy(np.ascontiguousarray(voxels)) for voxels in prepared.foreground),
         affine=prepared.affine,
+        second=_tensor(prepared.second),
+        share=_tensor(prepared.share),
+        image=_tensor(prepared.image),
+        contrast=prepared.contrast,
+        masked=prepared.masked,
     )
+
+
+def _tensor(array: np.ndarray | None) -> Tensor | None:
+    return None if array is None else torch.from_numpy(np.ascontiguousarray(array))
 
 
 def _pinned(volume: LabelVolume) -> LabelVolume:
-    boundaries = volume.boundaries
-    return replace(
-        volume,
-        indices=volume.indices.pin_memory(),
-        brain_distance=volume.brain_distance.pin_memory(),
-        boundaries=None if boundaries is None else boundaries.pin_memory(),
-    )
+    pinned: dict[str, Any] = {name: tensor.pin_memory() for name, tensor in volume.volumes().items()}
+    boundaries = None if volume.boundaries is None else volume.boundaries.pin_memory()
+    return replace(volume, boundaries=boundaries, **pinned)

@@ -91,6 +91,10 @@ class PreparedMapCache:
             f"foreground_{value}": voxels for value, voxels in enumerate(prepared.foreground, start=1)
         }
         arrays |= {"indices": prepared.indices, "brain_distance": prepared.brain_distance, "affine": prepared.affine}
+        more = {"second": prepared.second, "share": prepared.share, "image": prepared.image}
+        arrays |= {name: array for name, array in more.items() if array is not None}
+        if prepared.image is not None:
+            arrays |= {"contrast": np.array(prepared.contrast), "masked": np.array(prepared.masked)}
         self.put_arrays(key, targets=np.array(len(prepared.foreground) + 1), **arrays)
 
     def put_arrays(self, key: str, **arrays: np.ndarray) -> None:
@@ -116,4 +120,7 @@ class PreparedMapCache:
 
 def _prepared_map(arrays: Any) -> PreparedMap:
     foreground = tuple(arrays[f"foreground_{value}"] for value in range(1, int(arrays["targets"])))
-    return PreparedMap(arrays["indices"], arrays["brain_distance"], foreground, arrays["affine"])
+    more: dict[str, Any] = {name: arrays[name] for name in ("second", "share", "image") if name in arrays}
+    if "contrast" in arrays:
+        more |= {"contrast": str(arrays["contrast"]), "masked": bool(arrays["masked"])}
+    return PreparedMap(arrays["indices"], arrays["brain_distance"], foreground, arrays["affine"], **more)

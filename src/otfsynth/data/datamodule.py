@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from otfsynth.config.checks import ConfigurationError
 from otfsynth.config.synthesis import SynthesisConfig
-from otfsynth.data.bank import LabelBank
+from otfsynth.data.bank import LabelBank, without_subjects
 from otfsynth.data.dataset import BatchSynthesizer, CachedBatches, SyntheticDataset
 from otfsynth.data.split import Split, split_by_subject
 from otfsynth.data.validation import ValidationCase, ValidationCases
@@ -86,7 +86,7 @@ class SyntheticDataModule(pl.LightningDataModule):
         """The training stream, from where the restored checkpoint ended or from sample 0."""
         rank, world_size, self._first_step = self._position()
         self.training_set = SyntheticDataset(
-            self._make_synthesizer(self.bank.subset(self.split.training), self.seed),
+            self._make_synthesizer(self._training_bank(), self.seed),
             self.batch_size,
             start=self._resume_position,
             rank=rank,
@@ -146,10 +146,23 @@ class SyntheticDataModule(pl.LightningDataModule):
         """This rank's share of the fixed samples 0 .. n-1, rendered at first use."""
         if self._validation_set is None:
             self._validation_set = CachedBatches(
-                lambda: self._make_synthesizer(self.bank.subset(self.split.validation), self.validation_seed),
+                lambda: self._make_synthesizer(self._validation_bank(), self.validation_seed),
                 range(rank, self.validation_samples, world_size),
             )
         return self._validation_set
+
+    def _training_bank(self) -> LabelBank:
+        """Label maps of training, and the real scans of other subjects than those of validation."""
+        bank = self.bank.subset(self.split.training)
+        if bank.real is not None and self.split.training != self.split.validation:
+            bank.real = without_subjects(bank.real, {self.bank.subjects[i] for i in self.split.validation})
+        return bank
+
+    def _validation_bank(self) -> LabelBank:
+        """Label maps of validation; synthetic validation samples are all synthetic."""
+        bank = self.bank.subset(self.split.validation)
+        bank.real = None
+        return bank
 
     def _position(self) -> tuple[int, int, int]:
         """(rank, world size, optimiser steps done) of the trainer; (0, 1, 0) without one."""

@@ -26,6 +26,8 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
+from otfsynth.data.prepare import PreparedMap, prepare
+from otfsynth.labels import LabelScheme
 from otfsynth.volumes import Grid, Volume, read_volume, resample_to_grid, to_canonical
 
 EMBEDDED = "embedded"
@@ -55,6 +57,10 @@ class EmbeddedSource:
     def load(self) -> Volume:
         """Build the map; takes seconds."""
         return self.build()
+
+    def prepare(self, scheme: LabelScheme, spacing_mm: float) -> PreparedMap:
+        """Build the map and bring it to the working grid."""
+        return prepare(self.load(), scheme, spacing_mm)
 
     def fingerprint(self) -> str:
         """Changes with the packages' versions and with this module's recipe."""

@@ -29,12 +29,18 @@ class PreparedMap:
             six faces.
         foreground: per target value from 1 on, int32 (n, 3) voxels, at most 4096 of them.
         affine: (4, 4) voxel of ``indices`` to RAS world millimetres.
+        second, share, image, contrast, masked: see :class:`otfsynth.data.bank.LabelVolume`; where the map has them.
     """
 
     indices: np.ndarray
     brain_distance: np.ndarray
     foreground: tuple[np.ndarray, ...]
     affine: np.ndarray
+    second: np.ndarray | None = None
+    share: np.ndarray | None = None
+    image: np.ndarray | None = None
+    contrast: str = ""
+    masked: bool = False
 
 
 def prepare(volume: Volume, scheme: LabelScheme, spacing_mm: float) -> PreparedMap:
@@ -51,10 +57,21 @@ def prepare(volume: Volume, scheme: LabelScheme, spacing_mm: float) -> PreparedM
     indices, affine = to_canonical(to_indices(volume, scheme), volume.affine)
     indices, affine = resample_labels_to_spacing(indices, affine, spacing_mm)
     indices, affine = _crop_to_content(indices, affine)
+    return on_working_grid(indices, affine, volume.name, scheme, spacing_mm)
+
+
+def on_working_grid(
+    indices: np.ndarray, affine: np.ndarray, name: str, scheme: LabelScheme, spacing_mm: float
+) -> PreparedMap:
+    """What the engine reads of indices that are on the working grid, with one voxel of background on every side.
+
+    Raises:
+        VolumeError: no voxel of any target.
+    """
     foreground = foreground_voxels(indices, scheme)
     if not any(len(voxels) for voxels in foreground):
         raise VolumeError(
-            f"label map '{volume.name}' holds no voxel of any target ({', '.join(scheme.target_names[1:])}) of scheme "
+            f"label map '{name}' holds no voxel of any target ({', '.join(scheme.target_names[1:])}) of scheme "
             f"'{scheme.name}'; choose the scheme that fits it, or leave the file out"
         )
     distance = encoded_brain_distance(scheme.brain_indices[indices], spacing_mm)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import csv
 import glob
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from otfsynth.config.checks import ConfigurationError, InputError
 from otfsynth.config.data import DataConfig
 from otfsynth.data import embedded
+from otfsynth.data.prepare import PreparedMap, prepare
+from otfsynth.data.soft_maps import ProbabilitySource, is_4d, probability_sets
+from otfsynth.labels import LabelScheme
 from otfsynth.volumes import Volume, is_volume_name, read_volume, volume_stem
 
 
@@ -36,11 +41,37 @@ class FileSource:
 
     def fingerprint(self) -> str:
         """Changes whenever the file does."""
-        status = self.path.stat()
-        return f"{self.path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
+        return file_fingerprint(self.path)
+
+    def prepare(self, scheme: LabelScheme, spacing_mm: float) -> PreparedMap:
+        """Read the map and bring it to the working grid."""
+        return prepare(self.load(), scheme, spacing_mm)
 
 
-LabelMapSource = FileSource | embedded.EmbeddedSource
+class LabelMapSource(Protocol):
+    """Where one label map comes from."""
+
+    def load(self) -> Volume:
+        """The label values, where there are any."""
+        ...
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    def fingerprint(self) -> str:
+        """Changes whenever what is read does."""
+        ...
+
+    def prepare(self, scheme: LabelScheme, spacing_mm: float) -> PreparedMap:
+        """Read the map and bring it to the working grid."""
+        ...
+
+
+def file_fingerprint(path: Path) -> str:
+    """Changes whenever the file does."""
+    status = path.stat()
+    return f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
 
 
 def find_sources(config: DataConfig) -> list[LabelMapSource]:
@@ -54,7 +85,7 @@ def find_sources(config: DataConfig) -> list[LabelMapSource]:
         return list(embedded.embedded_sources())
     path = Path(wanted).expanduser()
     if path.suffix.lower() == ".csv":
-        return list(_listed(path, config.subject_pattern))
+        return _listed(path, config.subject_pattern)
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if is_volume_name(file) and not file.name.startswith("."))
         remedy = "put NIfTI or MGZ label maps there"
@@ -68,7 +99,22 @@ def find_sources(config: DataConfig) -> list[LabelMapSource]:
     files = [file for file in files if file.is_file()]
     if not files:
         raise LabelMapError(f"data.label_maps={wanted} names no label map; {remedy}, or use data.label_maps=embedded")
-    return [FileSource(file, subject_of(file, config.subject_pattern)) for file in files]
+    return _sources_of([(file, subject_of(file, config.subject_pattern)) for file in files])
+
+
+def _sources_of(files: Sequence[tuple[Path, str]]) -> list[LabelMapSource]:
+    """Label maps with their subjects: files, and sets of files where they hold probabilities."""
+    subjects = dict(files)
+    sets, others = probability_sets([path for path, _ in files])
+    sources: dict[Path, LabelMapSource] = {
+        path: ProbabilitySource((path,), subjects[path], path.name) if is_4d(path) else FileSource(path, subjects[path])
+        for path in others
+    }
+    for whole, members in sets.items():
+        paths = tuple(path for _, path in members)
+        labels = tuple(label for label, _ in members)
+        sources[paths[0]] = ProbabilitySource(paths, subjects[paths[0]], f"{whole.name}_probseg", labels)
+    return [sources[path] for path, _ in files if path in sources]
 
 
 def subject_of(path: Path, pattern: str) -> str:
@@ -83,7 +129,7 @@ def subject_of(path: Path, pattern: str) -> str:
     return volume_stem(path)
 
 
-def _listed(path: Path, pattern: str) -> list[FileSource]:
+def _listed(path: Path, pattern: str) -> list[LabelMapSource]:
     if not path.is_file():
         raise LabelMapError(f"data.label_maps={path} does not exist; check the path")
     with open(path, newline="", encoding="utf-8-sig") as file:
@@ -95,14 +141,14 @@ def _listed(path: Path, pattern: str) -> list[FileSource]:
         rows = [row for row in reader if (row["label_map"] or "").strip()]
     if not rows:
         raise LabelMapError(f"'{path}' lists no label map; add one per line below label_map")
-    sources, missing = [], []
+    files, missing = [], []
     for row in rows:
         file_path = Path(row["label_map"].strip()).expanduser()
         if not file_path.is_absolute():
             file_path = path.parent / file_path
         if not file_path.is_file():
             missing.append(f"  '{file_path}' does not exist; mend the line in '{path}'")
-        sources.append(FileSource(file_path, (row.get("subject") or "").strip() or subject_of(file_path, pattern)))
+        files.append((file_path, (row.get("subject") or "").strip() or subject_of(file_path, pattern)))
     if missing:
         raise LabelMapError(f"'{path}' lists {len(missing)} file(s) that are not there:\n" + "\n".join(missing))
-    return sources
+    return _sources_of(files)

@@ -85,8 +85,7 @@ class ValidationCases(Sequence[ValidationCase]):
         Raises:
             ValidationListError: files are missing or damaged, or hold labels without a target; all in one message.
         """
-        path = Path(path).expanduser()
-        scans = _listed(path) if path.suffix.lower() == ".csv" else _in_folder(path)
+        scans = find_pairs_of_files(Path(path).expanduser(), "data.real_validation")
         by_scheme = dict(zip(scheme.generation_labels, scheme.target_labels, strict=True))
         cases = cls(scans, {0: 0, **targets} if targets else by_scheme)
         cases.check(scheme.target_count)
@@ -154,9 +153,22 @@ class ValidationCases(Sequence[ValidationCase]):
         return table[inverse].reshape(labels.shape)
 
 
-def _listed(path: Path) -> list[ValidationScan]:
+def find_pairs_of_files(path: Path, option: str) -> list[ValidationScan]:
+    """Scans with label maps, of a ``.csv`` list or a folder.
+
+    Args:
+        path: see :meth:`ValidationCases.from_path`.
+        option: of the configuration, for messages.
+
+    Raises:
+        ValidationListError: the list or the folder can't be used.
+    """
+    return _listed(path, option) if path.suffix.lower() == ".csv" else _in_folder(path, option)
+
+
+def _listed(path: Path, option: str) -> list[ValidationScan]:
     if not path.is_file():
-        raise ValidationListError(f"data.real_validation={path} does not exist; check the path")
+        raise ValidationListError(f"{option}={path} does not exist; check the path")
     with open(path, newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         if not {"image", "label"} <= set(reader.fieldnames or []):
@@ -174,12 +186,12 @@ def _listed(path: Path) -> list[ValidationScan]:
     return scans
 
 
-def _in_folder(folder: Path) -> list[ValidationScan]:
+def _in_folder(folder: Path, option: str) -> list[ValidationScan]:
     images = next((folder / name for name in IMAGE_FOLDERS if (folder / name).is_dir()), None)
     labels = next((folder / name for name in LABEL_FOLDERS if (folder / name).is_dir()), None)
     if images is None or labels is None:
         raise ValidationListError(
-            f"data.real_validation={folder} is neither a .csv list nor a folder with images/ and labels/ inside"
+            f"{option}={folder} is neither a .csv list nor a folder with images/ and labels/ inside"
         )
     references = {volume_stem(file): file for file in sorted(labels.iterdir()) if is_volume_name(file)}
     scans, lonely = [], []

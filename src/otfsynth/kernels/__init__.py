@@ -1,7 +1,7 @@
-"""The operators of ``cuda_kernels/``, launched: NumPy mirrors of their structs and the CPU extension."""
+"""The operators of ``cuda_kernels/``, launched: their structs as NumPy dtypes, and the CPU extension."""
 
 from otfsynth.kernels import cuda
-from otfsynth.kernels.host import launch, layouts, philox4x32, variant
-from otfsynth.kernels.operators import OPERATORS
+from otfsynth.kernels.host import launch, philox4x32, variant
+from otfsynth.kernels.structs import STRUCTS
 
-__all__ = ["OPERATORS", "cuda", "launch", "layouts", "philox4x32", "variant"]
+__all__ = ["STRUCTS", "cuda", "launch", "philox4x32", "variant"]

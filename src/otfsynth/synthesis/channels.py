@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def sample_channels(
     config: ChannelsConfig, key: SampleKey, draw: Callable[[SampleKey], SynthesisParameters]
 ) -> SynthesisParameters:
-    """The record of the first channel, which holds those of the others.
+    """The record of the first channel, which holds those of the others. A real scan is alone: the others are missing.
 
     Args:
         config: number of channels, missing ones, misregistration.
@@ -39,8 +39,8 @@ def sample_channels(
     for number in range(1, config.count):
         channel = draw(replace(key, channel=number))
         deformation = _misregistered(config, channel.deformation, channel.spacing_mm, channel.key)
-        others.append(replace(channel, deformation=deformation, missing=missing[number]))
-    return replace(first, missing=missing[0], channels=tuple(others))
+        others.append(replace(channel, deformation=deformation, missing=missing[number] or channel.real is not None))
+    return replace(first, missing=missing[0] and first.real is None, channels=tuple(others))
 
 
 def recentred(record: SynthesisParameters, centre_voxels: Vector) -> SynthesisParameters:

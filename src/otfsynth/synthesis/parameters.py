@@ -19,6 +19,7 @@ from otfsynth.synthesis.artefacts import (
     SpikesParameters,
 )
 from otfsynth.synthesis.lesions import LesionParameters
+from otfsynth.synthesis.real import RealImageParameters
 from otfsynth.synthesis.shape import ShapeParameters
 from otfsynth.synthesis.shell import ShellParameters
 from otfsynth.synthesis.tissue import (
@@ -52,7 +53,7 @@ class MixtureParameters:
     means: tuple[float, ...]
     stds: tuple[float, ...]
     source: str
-    """Where they were drawn: ``random``, ``prior`` or ``physics``."""
+    """Where they were drawn: ``random``, ``prior`` or ``physics``; ``real`` where a scan gives the intensities."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class SynthesisParameters:
     deformation: DeformationParameters
     mixture: MixtureParameters
     background: str
-    """``zero``, ``dark`` or ``textured``; the intensities are those of class 0 in ``mixture``."""
+    """``zero``, ``dark``, ``textured`` or, of a scan, ``real``; the intensities are those of class 0 in ``mixture``."""
     skull_strip: SkullStripParameters | None
     bias_field: BiasFieldParameters | None
     clip_max: float
@@ -161,6 +162,8 @@ class SynthesisParameters:
     noise_field: NoiseFieldParameters | None = None
     storage: StorageParameters | None = None
     shape: ShapeParameters | None = None
+    real: RealImageParameters | None = None
+    """Intensities of a scan in the place of ``mixture``."""
     missing: bool = False
     """This channel is exactly 0; its targets stay."""
     channels: tuple[SynthesisParameters, ...] | None = None
@@ -213,6 +216,7 @@ STAGES: dict[str, type[Any]] = {
     "noise_field": NoiseFieldParameters,
     "storage": StorageParameters,
     "shape": ShapeParameters,
+    "real": RealImageParameters,
     "bias_field": BiasFieldParameters,
     "acquisition": AcquisitionParameters,
 }

@@ -48,6 +48,7 @@ STAGES = (
     "shell",
     "shape_variety",
     "channels",
+    "real",
 )
 """Position is the number of the stream: append, never reorder."""
 

@@ -34,6 +34,7 @@ from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.physics import PhysicsEngine
 from otfsynth.synthesis.priors import IntensityPriors
 from otfsynth.synthesis.random_stream import RandomStream
+from otfsynth.synthesis.real import RealPairs, sample_real, with_real_image
 from otfsynth.synthesis.shape import Boundary, sample_shape
 from otfsynth.synthesis.shell import sample_shell
 from otfsynth.synthesis.tissue import (
@@ -67,6 +68,16 @@ class LabelMapLike(Protocol):
     def foreground(self) -> tuple[Tensor, ...]: ...
     @property
     def boundaries(self) -> BoundaryMapsLike | None: ...
+    @property
+    def second(self) -> Tensor | None: ...
+    @property
+    def share(self) -> Tensor | None: ...
+    @property
+    def image(self) -> Tensor | None: ...
+    @property
+    def contrast(self) -> str: ...
+    @property
+    def masked(self) -> bool: ...
 
 
 class LabelMaps(Protocol):
@@ -76,6 +87,8 @@ class LabelMaps(Protocol):
     def scheme(self) -> LabelScheme: ...
     @property
     def spacing_mm(self) -> float: ...
+    @property
+    def real(self) -> RealPairs | None: ...
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> LabelMapLike: ...
     def on(self, device: torch.device | str, /) -> LabelMaps: ...
@@ -114,6 +127,8 @@ def _sample_channel(
 ) -> SynthesisParameters:
     """One channel: what is of the head comes from the shared key, what is of the image from the channel's."""
     head = key.shared
+    scans = sample_real(maps.real, head)
+    maps = maps if scans is None else scans
     map_index = RandomStream(head, "label_map").integer(len(maps))
     label_map = maps[map_index]
     spacing_mm = maps.spacing_mm
@@ -126,7 +141,7 @@ def _sample_channel(
     classes = maps.scheme.class_count
     mixture, background, sequence = sample_contrast(config, classes, shares, priors, physics, key)
     shape: Sequence[int] = tuple(label_map.indices.shape)
-    return SynthesisParameters(
+    record = SynthesisParameters(
         key=key,
         label_map=label_map.name,
         map_index=map_index,
@@ -165,5 +180,6 @@ def _sample_channel(
         spikes=sample_spikes(config.spikes, intensity_range, key),
         noise_field=sample_noise_field(config.noise_field, acquisition, spacing_mm, key),
         storage=sample_storage(config.storage, intensity_range, key),
-        shape=sample_shape(config.shape_variety, spacing_mm, key),
+        shape=sample_shape(config.shape_variety, spacing_mm, key) if label_map.second is None else None,
     )
+    return record if scans is None else with_real_image(record, label_map)

@@ -153,8 +153,11 @@ class Synthesizer:
                     yield ChannelToRender(channel, label_map, image[i, number], None if number else target[i, 0])
 
     def _find(self, maps: LabelMaps, record: SynthesisParameters) -> LabelMapLike:
-        if record.map_index < len(maps):
-            label_map = maps[record.map_index]
+        found: LabelMaps | None = maps
+        if record.real is not None:
+            found = maps.real.maps if maps.real is not None else None
+        if found is not None and record.map_index < len(found):
+            label_map = found[record.map_index]
             if label_map.name == record.label_map:
                 return label_map
         raise ValueError(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from otfsynth.kernels.operators import OPERATORS
+from otfsynth.kernels.structs import STRUCTS
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.rendering import kspace, stages
 from otfsynth.synthesis.rendering.buffers import Buffers
@@ -68,7 +68,7 @@ def sampling_matrices(parameters: SynthesisParameters) -> list[BandMatrix]:
 
 def finish(launch: Launcher, parameters: SynthesisParameters, buffers: Buffers, acquired: AcquiredImage) -> None:
     """Back to the working grid, mask, normalisation."""
-    linear = np.zeros(3, dtype=OPERATORS["Finish"]["linear"].base)
+    linear = np.zeros(3, dtype=STRUCTS["Finish"]["linear"].base)
     for axis in range(3):
         linear[axis]["inputs"] = acquired.shape[axis]
         matrix = linear_matrix(parameters.size[axis], parameters.acquisition.spacing_voxels[axis])
@@ -101,7 +101,7 @@ def receiver_fields(launch: Launcher, parameters: SynthesisParameters, shape: tu
     acquisition, storage, key = parameters.acquisition, parameters.storage, parameters.key
     fields: dict[str, Any] = {}
     if acquisition.noise_std > 0.0:
-        noise = fields["noise"] = np.zeros((), dtype=OPERATORS["ResampleAcrossRows"]["noise"])
+        noise = fields["noise"] = np.zeros((), dtype=STRUCTS["ResampleAcrossRows"]["noise"])
         noise["key"], noise["coil_key"] = random_key(key, stages.ACQUISITION), random_key(key, stages.COILS)
         noise["std"], noise["coils"], noise["rows_y"] = acquisition.noise_std, acquisition.coils, shape[1]
         field = parameters.noise_field
@@ -109,9 +109,9 @@ def receiver_fields(launch: Launcher, parameters: SynthesisParameters, shape: tu
             spacing = field.spacing_voxels
             noise["g_factor"] = launch.noise_rows("noise_field", shape, key, stages.NOISE_FIELD, field.std, spacing)
     if storage is not None:
-        fields["storage"] = np.array((storage.highest, storage.levels), OPERATORS["ResampleAcrossRows"]["storage"])
+        fields["storage"] = np.array((storage.highest, storage.levels), STRUCTS["ResampleAcrossRows"]["storage"])
     elif parameters.ringing is not None:  # a sinc undershoots zero, and images are magnitudes
-        fields["storage"] = np.array((LARGEST, 0.0), OPERATORS["ResampleAcrossRows"]["storage"])
+        fields["storage"] = np.array((LARGEST, 0.0), STRUCTS["ResampleAcrossRows"]["storage"])
     return fields
 
 
@@ -121,7 +121,7 @@ def _sample_along_row(
     """The contiguous axis, after the gamma curve."""
     size = parameters.size
     band = _band(matrix, parameters.acquisition.spacing_voxels[2] == 1.0, launch.workspace)
-    gamma = np.zeros((), dtype=OPERATORS["ResampleAlongRow"]["gamma"])
+    gamma = np.zeros((), dtype=STRUCTS["ResampleAlongRow"]["gamma"])
     if parameters.gamma is not None:
         gamma["statistics"], gamma["exponent"] = buffers.fold_statistics(launch), parameters.gamma
     launch(
@@ -163,7 +163,7 @@ def _sample_across_rows(
 
 def _band(matrix: BandMatrix, along_outputs: bool, workspace: Workspace) -> NDArray[np.void]:
     """Describe a matrix to the kernels, its weights stored along outputs or along taps."""
-    band = np.zeros((), dtype=OPERATORS["ResampleAcrossRows"]["band"])
+    band = np.zeros((), dtype=STRUCTS["ResampleAcrossRows"]["band"])
     band["starts"] = workspace.keep(matrix.starts)
     band["weights"] = workspace.keep(matrix.weights if along_outputs else matrix.weights.T)
     band["taps"], band["outputs"], band["unit_stride"] = matrix.taps, matrix.outputs, along_outputs

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from otfsynth.kernels.operators import STATISTICS
+from otfsynth.kernels.structs import STRUCTS
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.rendering.launching import Launcher
 
@@ -35,19 +35,20 @@ class Buffers:
         size, workspace = parameters.size, launch.workspace
         strip, view = parameters.skull_strip, parameters.field_of_view
         cuts = strip is not None or view is not None or parameters.background == "zero"
+        cuts = cuts or (parameters.real is not None and parameters.real.masked)
         return cls(
             size=size,
             image=image.data_ptr(),
             target=workspace.take("unused_target", np.uint8, size) if target is None else target.data_ptr(),
             mask=workspace.take("mask", np.uint8, size) if cuts else 0,
-            row_statistics=workspace.take("row_statistics", STATISTICS, size[:2]),
+            row_statistics=workspace.take("row_statistics", STRUCTS["Statistics"], size[:2]),
         )
 
     def fold_statistics(self, launch: Launcher) -> int:
         """Fold the rows' statistics to the volume's; their address."""
         slices, rows, _ = self.size
-        folded = launch.workspace.take("slice_statistics", STATISTICS, (slices,))
-        total = launch.workspace.take("statistics", STATISTICS, (1,))
+        folded = launch.workspace.take("slice_statistics", STRUCTS["Statistics"], (slices,))
+        total = launch.workspace.take("statistics", STRUCTS["Statistics"], (1,))
         launch("FoldStatistics", entries=self.row_statistics, folded=folded, groups=slices, group=rows)
         launch("FoldStatistics", entries=folded, folded=total, groups=1, group=slices)
         return total

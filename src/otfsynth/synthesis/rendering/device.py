@@ -107,6 +107,6 @@ class DeviceRenderer:
         if works:
             return Stage(name, work=works)
         structs = [call.operator for call in group if call.operator is not None]
-        # Joined as bytes: NumPy compares every field of structured types before it concatenates.
+        # Joined as bytes: concatenating structs would drop their padding.
         operators = np.frombuffer(b"".join(struct.tobytes() for struct in structs), structs[0].dtype)
         return Stage(name, geometry(name, operators), self._packed.put(operators))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from otfsynth import kernels
-from otfsynth.kernels.operators import LATTICE, OPERATORS, RANDOM_KEY, ROW_LATTICE
+from otfsynth.kernels.structs import STRUCTS
 from otfsynth.synthesis.workspace import HostWorkspace, Workspace
 from otfsynth.types import SampleKey
 
@@ -86,7 +86,7 @@ class HostLauncher(Launcher):
 
 def operator(name: str, fields: dict[str, Any]) -> NDArray[np.void]:
     """An operator's struct, as an array of one."""
-    struct = np.zeros(1, dtype=OPERATORS[name])
+    struct = np.zeros(1, dtype=STRUCTS[name])
     for field, value in fields.items():
         struct[field] = value
     return struct
@@ -94,20 +94,22 @@ def operator(name: str, fields: dict[str, Any]) -> NDArray[np.void]:
 
 def no_field() -> NDArray[np.void]:
     """The row lattice that kernels take for "no field"."""
-    return np.zeros((), dtype=ROW_LATTICE)
+    return np.zeros((), dtype=STRUCTS["RowLattice"])
 
 
 def random_key(key: SampleKey, stage: int) -> NDArray[np.void]:
-    """Key of the per-voxel random numbers of one stage (``Stage`` in ``cuda_kernels/philox.h``) of one sample.
+    """Key of the per-voxel random numbers of one stage (:mod:`~otfsynth.synthesis.rendering.stages`) of one sample.
 
     The channel stands above the stage, so that channel 0 has the numbers of a sample of one channel.
     """
-    return np.array((key.seed & 0xFFFFFFFF, key.seed >> 32, key.index, stage | key.channel << 16), dtype=RANDOM_KEY)
+    return np.array(
+        (key.seed & 0xFFFFFFFF, key.seed >> 32, key.index, stage | key.channel << 16), dtype=STRUCTS["RandomKey"]
+    )
 
 
 def lattice(address: int, shape: NDArray[Any], origin: float, spacing: float) -> NDArray[np.void]:
-    return np.array((address, tuple(shape), origin, spacing, 0), dtype=LATTICE)
+    return np.array((address, tuple(shape), origin, spacing), dtype=STRUCTS["Lattice"])
 
 
 def row_lattice(address: int, shape: NDArray[Any], spacing: int, margin: int) -> NDArray[np.void]:
-    return np.array((address, tuple(shape), spacing, margin, 0), dtype=ROW_LATTICE)
+    return np.array((address, tuple(shape), spacing, margin), dtype=STRUCTS["RowLattice"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from otfsynth.kernels.operators import OPERATORS
+from otfsynth.kernels.structs import STRUCTS
 from otfsynth.synthesis.lesions import EDGE_SPACING_VOXELS
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.rendering import stages
@@ -19,7 +19,7 @@ def lesions(launch: Launcher, parameters: SynthesisParameters, tables: LabelTabl
     drawn = parameters.lesions
     if drawn is None:
         return {}
-    struct = np.zeros((), OPERATORS["Paint"]["lesions"])
+    struct = np.zeros((), STRUCTS["Paint"]["lesions"])
     struct["edge"] = launch.noise_rows(
         "lesions", parameters.size, parameters.key.shared, stages.LESIONS, drawn.edge_roughness, EDGE_SPACING_VOXELS
     )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from otfsynth.kernels.operators import OPERATORS
+from otfsynth.kernels.structs import STRUCTS
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.rendering import stages, tissue
 from otfsynth.synthesis.rendering.buffers import Buffers
@@ -54,7 +54,18 @@ def paint(
         **_signal_loss(parameters),
         **lesions(launch, parameters, tables),
         **shell(launch, parameters),
+        **_inputs(parameters, label_map),
     )
+
+
+def _inputs(parameters: SynthesisParameters, label_map: LabelMapLike) -> dict[str, Any]:
+    """What a map has beside its labels: a scan, or the second label of each voxel."""
+    if parameters.real is not None:
+        assert label_map.image is not None
+        return {"real": np.array((label_map.image.data_ptr(), parameters.real.masked), STRUCTS["Paint"]["real"])}
+    if label_map.second is None or label_map.share is None:
+        return {}
+    return {"soft": np.array((label_map.second.data_ptr(), label_map.share.data_ptr()), STRUCTS["Paint"]["soft"])}
 
 
 def _bias(launch: Launcher, parameters: SynthesisParameters) -> NDArray[np.void]:
@@ -89,7 +100,7 @@ def _signal_loss(parameters: SynthesisParameters) -> dict[str, Any]:
     loss = parameters.signal_loss
     if loss is None:
         return {}
-    struct = np.zeros((), OPERATORS["Paint"]["signal_loss"])
+    struct = np.zeros((), STRUCTS["Paint"]["signal_loss"])
     count = len(loss.depths)
     struct["centres"].reshape(3, -1)[:, :count] = np.transpose(loss.centres_voxels)
     struct["falls"][:count] = np.log2(np.e) / (2.0 * np.square(loss.radii_voxels))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from otfsynth.kernels.operators import OPERATORS
+from otfsynth.kernels.structs import STRUCTS
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.rendering import stages
 from otfsynth.synthesis.rendering.launching import Launcher
@@ -18,7 +18,7 @@ def shell(launch: Launcher, parameters: SynthesisParameters) -> dict[str, Any]:
     drawn = parameters.shell
     if drawn is None:
         return {}
-    struct = np.zeros((), OPERATORS["Paint"]["shell"])
+    struct = np.zeros((), STRUCTS["Paint"]["shell"])
     struct["thickness"] = launch.noise_rows(
         "shell", parameters.size, parameters.key.shared, stages.SHELL, drawn.unevenness, SHELL_SPACING_VOXELS
     )

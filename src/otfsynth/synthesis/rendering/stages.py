@@ -1,4 +1,4 @@
-"""Numbers of the Philox stages, those of ``Stage`` in ``cuda_kernels/philox.h``: append, never reorder."""
+"""Numbers of the Philox stages, the last word of the counter (``cuda_kernels/philox.h``): append, never reorder."""
 
 VELOCITY, BIAS, MIXTURE, STRIP_EDGE, ACQUISITION = 1, 2, 3, 4, 5
 SUBCLASSES, TEXTURE, HETEROGENEITY = 6, 7, 8

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from otfsynth.kernels.operators import OPERATORS
+from otfsynth.kernels.structs import STRUCTS
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.rendering import stages
 from otfsynth.synthesis.rendering.launching import Launcher, row_lattice
@@ -22,7 +22,7 @@ def sub_voxels(parameters: SynthesisParameters) -> dict[str, Any]:
     if parameters.partial_volume is None:
         return {}
     shifts = parameters.partial_volume.width_voxels * np.array(parameters.deformation.matrix) @ SUB_VOXEL_POINTS.T
-    struct = np.zeros((), OPERATORS["Paint"]["sub_voxels"])
+    struct = np.zeros((), STRUCTS["Paint"]["sub_voxels"])
     struct["shift"], struct["count"] = shifts.ravel(), len(SUB_VOXEL_POINTS)
     return {"sub_voxels": struct}
 
@@ -34,7 +34,7 @@ def subclasses(launch: Launcher, parameters: SynthesisParameters) -> dict[str, A
     count = len(drawn.mean_offsets).bit_length() - 1
     shape = (np.array(parameters.size) - 1) // drawn.spacing_voxels + 4
     address = launch.noise_lattice("subclasses", (count, *shape), parameters.key.shared, stages.SUBCLASSES, 1.0)
-    struct = np.zeros((), OPERATORS["Paint"]["subclasses"])
+    struct = np.zeros((), STRUCTS["Paint"]["subclasses"])
     struct["fields"], struct["count"] = row_lattice(address, shape, drawn.spacing_voxels, 1), count
     return {"subclasses": struct}
 
@@ -54,7 +54,7 @@ def texture(launch: Launcher, parameters: SynthesisParameters) -> dict[str, Any]
     drawn = parameters.texture
     if drawn is None:
         return {}
-    struct = np.zeros((), OPERATORS["Paint"]["texture"])
+    struct = np.zeros((), STRUCTS["Paint"]["texture"])
     struct["field"] = launch.noise_rows(
         "texture", parameters.size, parameters.key, stages.TEXTURE, 1.0, drawn.spacing_voxels
     )
@@ -66,7 +66,7 @@ def heterogeneity(launch: Launcher, parameters: SynthesisParameters, tables: Lab
     drawn = parameters.heterogeneity
     if drawn is None:
         return {}
-    struct = np.zeros((), OPERATORS["Paint"]["heterogeneity"])
+    struct = np.zeros((), STRUCTS["Paint"]["heterogeneity"])
     struct["field"] = launch.noise_rows(
         "heterogeneity", parameters.size, parameters.key, stages.HETEROGENEITY, 1.0, drawn.spacing_voxels
     )
