@@ -15,7 +15,9 @@ LABEL_BYTES, IMAGE_BYTES, TARGET_BYTES = 1, 4, 1
 """Bytes of a voxel that synthesis has to read (its label) and to write (its image and target)."""
 
 
-def monai_sample(bank: LabelBank, edge: int, seed: int = 0) -> Callable[[], tuple[Tensor, Tensor]]:
+def monai_sample(
+    bank: LabelBank, edge: int, seed: int = 0, device: torch.device | str = "cpu"
+) -> Callable[[], tuple[Tensor, Tensor]]:
     """A function that makes one image and target of ``edge`` voxels a side with MONAI 1.4 or newer.
 
     The work is that of lab2im: affine and smooth random deformation of the label map with nearest neighbours, a
@@ -48,6 +50,7 @@ def monai_sample(bank: LabelBank, edge: int, seed: int = 0) -> Callable[[], tupl
                 mode="nearest",
                 padding_mode="zeros",
                 cache_grid=True,
+                device=device,
             ),
             RandSmoothDeform(
                 spatial_size=size,
@@ -57,6 +60,7 @@ def monai_sample(bank: LabelBank, edge: int, seed: int = 0) -> Callable[[], tupl
                 field_mode="trilinear",
                 grid_mode="nearest",
                 grid_padding_mode="zeros",
+                device=device,
             ),
         ]
     )
@@ -70,19 +74,20 @@ def monai_sample(bank: LabelBank, edge: int, seed: int = 0) -> Callable[[], tupl
     )
     deform.set_random_state(seed)
     appear.set_random_state(seed)
-    maps = [bank[index].indices[None].float() for index in range(min(len(bank), 4))]
-    targets = torch.from_numpy(np.asarray(bank.scheme.target_table)).long()
+    maps = [bank[index].indices[None].to(device).float() for index in range(min(len(bank), 4))]
+    targets = torch.from_numpy(np.asarray(bank.scheme.target_table)).long().to(device)
     labels = len(targets)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(device).manual_seed(seed)
     count = 0
 
     def sample() -> tuple[Tensor, Tensor]:
         nonlocal count
         count += 1
         indices = deform(maps[count % len(maps)]).long()
-        means = 25 + 200 * torch.rand(labels, generator=generator)
-        stds = 5 + 20 * torch.rand(labels, generator=generator)
-        image = torch.randn(indices.shape, generator=generator).mul_(stds[indices]).add_(means[indices]).clamp_(0, 300)
+        means = 25 + 200 * torch.rand(labels, generator=generator, device=device)
+        stds = 5 + 20 * torch.rand(labels, generator=generator, device=device)
+        noise = torch.randn(indices.shape, generator=generator, device=device)
+        image = noise.mul_(stds[indices]).add_(means[indices]).clamp_(0, 300)
         return appear(image), targets[indices].to(torch.uint8)
 
     return sample

@@ -56,3 +56,33 @@ def test_every_stage_has_a_cost() -> None:
     assert result.returncode == 0, result.stderr
     stages = [line.split("|")[1].strip() for line in result.stdout.splitlines() if line.startswith("|")]
     assert {"motion", "resolution, isotropic", "resolution, anisotropic"} <= set(stages)
+
+
+@pytest.fixture
+def small_maps(tmp_path: Path) -> Path:
+    labels = np.zeros((40, 40, 40), np.int16)
+    labels[5:35, 5:35, 5:35] = 3
+    labels[10:30, 10:30, 10:30] = 2
+    nib.save(nib.Nifti1Image(labels, np.eye(4)), tmp_path / "head.nii.gz")
+    return tmp_path
+
+
+def test_the_gpu_benchmark_ends_with_one_line_without_a_gpu() -> None:
+    command = [sys.executable, str(SCRIPTS / "benchmark_gpu.py")]
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
+    result = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "nothing measured: torch sees no CUDA GPU; see 'python -m otfsynth.doctor'\n"
+
+
+def test_what_needs_no_gpu_of_the_gpu_benchmark_runs(small_maps: Path) -> None:
+    rows = small_maps / "rows.json"
+    command = [sys.executable, str(SCRIPTS / "benchmark_gpu.py"), "--device", "cpu", "--label-maps", str(small_maps)]
+    command += ["--sizes", "16", "--batches", "1", "2", "--bank-maps", "2", "--repeats", "1", "--training-edge", "0"]
+    result = subprocess.run([*command, "--json", str(rows)], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    found = {(row["table"], row["what"], row.get("batch")) for row in json.loads(rows.read_text())}
+    for name in ("lab2im", "randomized", "eager torch"):
+        assert {("throughput", name, 1), ("throughput", name, 2)} <= found
+    assert ("throughput", "MONAI", 1) in found
+    assert {("banks", "on the device", None), ("banks", "streamed", None)} <= found

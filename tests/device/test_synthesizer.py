@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import pickle
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from otfsynth import kernels
+from otfsynth.config.channels import ChannelsConfig
 from otfsynth.config.synthesis import SynthesisConfig
 from otfsynth.synthesis import synthesizer as module
 from tests.device import samples
@@ -33,6 +35,25 @@ def test_batches_are_those_of_the_cpu(emulated: EmulatedDevice, monkeypatch: pyt
     monkeypatch.setattr(module, "_can_render_on", lambda place: False)
     expected = heads.synthesizer(bank, samples.SIZE, SynthesisConfig())([3, 4])
     assert found.parameters == expected.parameters
+    assert torch.equal(found.target, expected.target)
+    torch.testing.assert_close(found.image, expected.image, atol=1e-4, rtol=1e-4)
+
+
+def test_channels_of_all_samples_share_launches(emulated: EmulatedDevice, monkeypatch: pytest.MonkeyPatch) -> None:
+    bank = samples.bank()
+    config = dataclasses.replace(SynthesisConfig(), channels=ChannelsConfig(count=3, missing_probability=0.4))
+    found = heads.synthesizer(bank, samples.SIZE, config)([0, 1])
+    rendered = [
+        channel
+        for record in found.parameters
+        for number, channel in enumerate(record.all_channels)
+        if number == 0 or not channel.missing
+    ]
+    assert emulated.launch_counts["Paint"] == 1
+    assert {geometry.grid[1] for name, geometry in emulated.launches if name == "Paint"} == {len(rendered)}
+    assert len(rendered) < 6
+    monkeypatch.setattr(module, "_can_render_on", lambda place: False)
+    expected = heads.synthesizer(bank, samples.SIZE, config)([0, 1])
     assert torch.equal(found.target, expected.target)
     torch.testing.assert_close(found.image, expected.image, atol=1e-4, rtol=1e-4)
 

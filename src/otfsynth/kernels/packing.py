@@ -53,6 +53,7 @@ class PackedBuffer:
 
     def grow(self) -> None:
         """Twice the room, at other addresses."""
+        retire(self._memory)
         self._memory = torch.empty(2 * len(self._memory), dtype=torch.uint8, device=self._device.place)
 
     def packed(self) -> tuple[Tensor, Tensor]:
@@ -67,3 +68,9 @@ class PackedBuffer:
         self._bytes[offset:end] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
         self._used = -(-end // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
         return offset
+
+
+def retire(memory: Tensor) -> None:
+    """Call before letting go of memory that kernels queued on another stream than its own may still use."""
+    if memory.is_cuda:
+        memory.record_stream(torch.cuda.current_stream(memory.device))

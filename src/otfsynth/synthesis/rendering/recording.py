@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from otfsynth.kernels.packing import PackedBuffer
+from otfsynth.kernels.packing import PackedBuffer, retire
 from otfsynth.synthesis.rendering.launching import Launcher, operator
 from otfsynth.synthesis.workspace import SLACK_BYTES
 
@@ -53,6 +53,8 @@ class DeviceWorkspace:
     def _buffer(self, name: str, count: int) -> Tensor:
         buffer = self._buffers.get(name)
         if buffer is None or len(buffer) < count + SLACK_BYTES:
+            if buffer is not None:
+                retire(buffer)
             buffer = self._buffers[name] = torch.empty(count + SLACK_BYTES, dtype=torch.uint8, device=self._place)
         return buffer
 
