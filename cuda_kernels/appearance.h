@@ -42,6 +42,7 @@ struct Paint {
     Heterogeneity heterogeneity;
     SignalLoss signal_loss;
     Lesions lesions;
+    MassEffect mass_effect;
     Shell shell;
 
     OTF_INLINE i64 size() const { return static_cast<i64>(size_[0]) * size_[1]; }
@@ -104,6 +105,10 @@ struct Paint {
         spline_row(team, source, 1, row, column, sy);
         spline_row(team, source, 2, row, column, sz);
         team.sync();
+        if (mass_effect.strength > 0.0f) {
+            push_aside(team, mass_effect, n, sx, sy, sz);
+            team.sync();
+        }
         locate(team, sx, sy, sz, offsets);
         normal_row(team, key, static_cast<u64>(row) * static_cast<u64>(quads), quads, normals);
         team.sync();
@@ -217,9 +222,11 @@ struct Paint {
             change = field;
         }
         team.sync();
-        if (!lesion_depth(team, lesions, sx, sy, sz, change, size_[2], depth)) return;
-        paint_lesions(team, lesions, depth, found, size_[2], mean, std, target + row * size_[2]);
-        team.sync();
+        for (i32 part = 0; part < LESION_PARTS; ++part) {
+            if (!lesion_depth(team, lesions.parts[part], sx, sy, sz, change, size_[2], depth)) continue;
+            paint_lesions(team, lesions.parts[part], depth, found, size_[2], mean, std, target + row * size_[2]);
+            team.sync();
+        }
     }
 
     // Mask of the simulated skull-strip and of a background that is exactly zero, taken out of the target as well.

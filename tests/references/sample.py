@@ -8,7 +8,7 @@ from otfsynth.synthesis.parameters import SynthesisParameters
 from tests.references.acquisition import scan
 from tests.references.appearance import apply_gamma, bias_field, keep_mask, normalize
 from tests.references.geometry import lookup, source_coordinates
-from tests.references.lesions import lesion_shares
+from tests.references.lesions import lesion_parts, lesion_shares, pushed_aside
 from tests.references.tissue import paint_tissues
 
 
@@ -27,12 +27,15 @@ def render(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Image, float64, and target, uint8, both (x, y, z), of one parameter record on one label map."""
     key, size = parameters.key, parameters.size
-    source = source_coordinates(key, parameters.deformation, size)
+    source = pushed_aside(source_coordinates(key, parameters.deformation, size), parameters.mass_effect)
     found = lookup(indices, source)
     labels = swap_indices[found] if parameters.deformation.flip else found
     class_of_label = class_table[swap_indices] if parameters.deformation.flip else class_table
     targets = target_table[labels]
-    lesions = lesion_shares(parameters, targets, source)
+    hosts = targets
+    lesions = [(part, lesion_shares(parameters, part, found, hosts, source)) for part in lesion_parts(parameters)]
+    if parameters.lesion_labels is not None:
+        targets = np.where(np.isin(found, parameters.lesion_labels.labels), parameters.lesion_labels.target, targets)
     image = paint_tissues(parameters, class_of_label[indices], source, lesions, brain_distance)
     if parameters.bias_field is not None:
         image = image * bias_field(key, parameters.bias_field, size)
@@ -46,7 +49,8 @@ def render(
         parameters.skull_strip,
         parameters.field_of_view,
     )
-    if parameters.lesions is not None and parameters.lesions.target is not None:
-        targets = np.where(lesions >= 0.5, parameters.lesions.target, targets)
+    for part, shares in lesions:
+        if part.target is not None:
+            targets = np.where(shares >= 0.5, part.target, targets)
     target = np.where(keep, targets, 0)
     return normalize(np.where(keep, image, 0.0), parameters.normalization), target.astype(np.uint8)

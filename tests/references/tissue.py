@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from otfsynth.synthesis.lesion_parameters import LesionParameters
 from otfsynth.synthesis.parameters import SynthesisParameters
 from tests.references.appearance import mixture_noise
 from tests.references.geometry import lookup, smooth_field, smooth_fields
@@ -14,7 +15,11 @@ POINTS = np.array([[-0.375, -0.125, -0.125], [-0.125, 0.375, 0.375], [0.125, -0.
 
 
 def paint_tissues(
-    parameters: SynthesisParameters, classes: np.ndarray, source: np.ndarray, lesions: np.ndarray, distances: np.ndarray
+    parameters: SynthesisParameters,
+    classes: np.ndarray,
+    source: np.ndarray,
+    lesions: list[tuple[LesionParameters, np.ndarray]],
+    distances: np.ndarray,
 ) -> np.ndarray:
     """Float64 (x, y, z), from a map of classes, its coordinates (3, x, y, z) of the patch, the patch's lesions, and
     the map of encoded distances from the brain.
@@ -31,9 +36,9 @@ def paint_tissues(
     std = np.sqrt(np.mean([stds[part] ** 2 for part in parts], axis=0))
     if parameters.shell is not None:
         mean, std = paint_shell(parameters, middle == 0, distances, source, mean, std)
-    if parameters.lesions is not None:
-        mean = mean + lesions * (parameters.lesions.mean - mean)
-        std = std + lesions * (parameters.lesions.std - std)
+    for part, shares in lesions:
+        mean = mean + shares * (part.mean - mean)
+        std = std + shares * (part.std - std)
     if parameters.heterogeneity is not None:
         drawn = parameters.heterogeneity
         stage = STAGES["heterogeneity"]

@@ -46,17 +46,20 @@ SUB_VOXELS = _struct(("shift", F32, 12), ("count", I32), ("padding_", I32))
 SUBCLASSES = _struct(("fields", ROW_LATTICE), ("count", I32), ("padding_", I32))
 TEXTURE = _struct(("field", ROW_LATTICE), ("smooth", F32), ("white", F32))
 HETEROGENEITY = _struct(("field", ROW_LATTICE), ("strengths", POINTER))
-LESIONS = _struct(
-    ("edge", ROW_LATTICE),
+LESION_PART = _struct(
     ("blobs", POINTER),
     ("hosts", POINTER),
     ("mean", F32),
     ("std", F32),
     ("softness", F32),
+    ("bend", F32),
+    ("middle", F32, 3),
+    ("extent", F32),
     ("count", I32),
     ("target", I32),
-    ("padding_", I32),
 )
+LESIONS = _struct(("edge", ROW_LATTICE), ("parts", LESION_PART, 3), ("count", I32), ("padding_", I32))
+MASS_EFFECT = _struct(("centre", F32, 3), ("fall", F32), ("strength", F32), ("padding_", I32))
 SHELL = _struct(
     ("thickness", ROW_LATTICE),
     ("ends", F32, 3),
@@ -125,6 +128,7 @@ OPERATORS: dict[str, np.dtype[np.void]] = {
         ("heterogeneity", HETEROGENEITY),
         ("signal_loss", SIGNAL_LOSS),
         ("lesions", LESIONS),
+        ("mass_effect", MASS_EFFECT),
         ("shell", SHELL),
     ),
     "ResampleAlongRow": _struct(
@@ -173,6 +177,8 @@ STRUCTS: dict[str, np.dtype[np.void]] = {
     "Storage": STORAGE,
     "SignalLoss": SIGNAL_LOSS,
     "Lesions": LESIONS,
+    "LesionPart": LESION_PART,
+    "MassEffect": MASS_EFFECT,
     "Shell": SHELL,
     "SubVoxels": SUB_VOXELS,
     "Subclasses": SUBCLASSES,

@@ -18,7 +18,7 @@ from otfsynth.synthesis.artefacts import (
     SignalLossParameters,
     SpikesParameters,
 )
-from otfsynth.synthesis.lesions import LesionParameters
+from otfsynth.synthesis.lesion_parameters import LesionLabelParameters, LesionParameters, MassEffectParameters
 from otfsynth.synthesis.shape import ShapeParameters
 from otfsynth.synthesis.shell import ShellParameters
 from otfsynth.synthesis.tissue import (
@@ -161,6 +161,10 @@ class SynthesisParameters:
     noise_field: NoiseFieldParameters | None = None
     storage: StorageParameters | None = None
     shape: ShapeParameters | None = None
+    oedema: LesionParameters | None = None
+    necrosis: LesionParameters | None = None
+    mass_effect: MassEffectParameters | None = None
+    lesion_labels: LesionLabelParameters | None = None
 
     def to_json(self) -> str:
         """One line of JSON; floats keep every bit."""
@@ -203,6 +207,10 @@ STAGES: dict[str, type[Any]] = {
     "noise_field": NoiseFieldParameters,
     "storage": StorageParameters,
     "shape": ShapeParameters,
+    "oedema": LesionParameters,
+    "necrosis": LesionParameters,
+    "mass_effect": MassEffectParameters,
+    "lesion_labels": LesionLabelParameters,
     "bias_field": BiasFieldParameters,
     "acquisition": AcquisitionParameters,
 }

@@ -27,7 +27,8 @@ from otfsynth.synthesis.artefacts import (
 )
 from otfsynth.synthesis.contrast import sample_contrast
 from otfsynth.synthesis.geometry import Size, sample_deformation
-from otfsynth.synthesis.lesions import sample_lesions
+from otfsynth.synthesis.lesion_places import Anatomy
+from otfsynth.synthesis.lesions import Painter, paint_lesion_labels, sample_lesion_labels, sample_lesions
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.physics import PhysicsEngine
 from otfsynth.synthesis.priors import IntensityPriors
@@ -108,6 +109,8 @@ def sample_parameters(
     shares = partial(shares_of_classes, label_map.indices, label_map.foreground, maps.scheme)
     classes = maps.scheme.class_count
     mixture, background, sequence = sample_contrast(config, classes, shares, priors, physics, key)
+    anatomy = Anatomy(label_map.indices, label_map.brain_distance, label_map.foreground, maps.scheme, spacing_mm)
+    lesions = sample_lesions(config.lesions, anatomy, Painter(config.lesions, mixture, physics, sequence), key)
     shape: Sequence[int] = tuple(label_map.indices.shape)
     return SynthesisParameters(
         key=key,
@@ -116,7 +119,7 @@ def sample_parameters(
         size=size,
         spacing_mm=spacing_mm,
         deformation=sample_deformation(config, shape, label_map.foreground, size, spacing_mm, key),
-        mixture=mixture,
+        mixture=paint_lesion_labels(config.lesions, maps.scheme, mixture, lesions.lesions),
         background=background,
         skull_strip=sample_skull_strip(config.skull_strip, spacing_mm, key),
         bias_field=sample_bias_field(config.bias_field, spacing_mm, key),
@@ -129,16 +132,8 @@ def sample_parameters(
         subclasses=sample_subclasses(config.subclasses, classes, spacing_mm, key),
         texture=sample_texture(config.texture, spacing_mm, key),
         heterogeneity=sample_heterogeneity(config.heterogeneity, classes, spacing_mm, key),
-        lesions=sample_lesions(
-            config.lesions,
-            label_map.indices,
-            label_map.foreground,
-            maps.scheme,
-            mixture,
-            sequence.contrast if sequence is not None else None,
-            spacing_mm,
-            key,
-        ),
+        **lesions._asdict(),
+        lesion_labels=sample_lesion_labels(config.lesions, maps.scheme),
         shell=sample_shell(config.shell, label_map.indices, label_map.brain_distance, background, key),
         field_of_view=sample_field_of_view(config.field_of_view, size, key),
         signal_loss=sample_signal_loss(config.signal_loss, label_map.foreground, spacing_mm, key),

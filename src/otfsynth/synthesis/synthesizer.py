@@ -13,7 +13,7 @@ from torch import Tensor
 from otfsynth.config.checks import ConfigurationError
 from otfsynth.config.synthesis import SynthesisConfig
 from otfsynth.synthesis.geometry import Size
-from otfsynth.synthesis.lesions import target_value
+from otfsynth.synthesis.lesions import check_lesions
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.physics import load_physics
 from otfsynth.synthesis.priors import load_priors
@@ -90,7 +90,7 @@ class Synthesizer:
         if config.shape_variety.probability > 0:
             self.bank = bank.with_boundaries(shape_boundaries(config.shape_variety, bank.scheme))
         if config.lesions.probability > 0:
-            target_value(config.lesions, bank.scheme)  # a wrong name is told now, not by some later sample
+            check_lesions(config.lesions, bank.scheme)  # a wrong name is told now, not by some later sample
         self._local = threading.local()
 
     def __call__(self, indices: Sequence[int]) -> SyntheticBatch:

@@ -12,7 +12,7 @@ from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.rendering import stages, tissue
 from otfsynth.synthesis.rendering.buffers import Buffers
 from otfsynth.synthesis.rendering.launching import Launcher, no_field, random_key
-from otfsynth.synthesis.rendering.lesions import lesions
+from otfsynth.synthesis.rendering.lesions import lesions, mass_effect
 from otfsynth.synthesis.rendering.shape import changed_labels
 from otfsynth.synthesis.rendering.shell import shell
 from otfsynth.synthesis.rendering.tables import LabelTables
@@ -35,7 +35,7 @@ def paint(
         brain_distance=label_map.brain_distance.data_ptr(),
         means=keep(tissue.mean_tables(parameters, tables)),
         stds=keep(tables.by_class(np.array(parameters.mixture.stds), flip)),
-        targets=keep(tables.targets(flip)),
+        targets=keep(tables.targets(flip, parameters.lesion_labels)),
         image=buffers.image,
         target=buffers.target,
         mask=buffers.mask,
@@ -53,6 +53,7 @@ def paint(
         **tissue.heterogeneity(launch, parameters, tables),
         **_signal_loss(parameters),
         **lesions(launch, parameters, tables),
+        **mass_effect(parameters),
         **shell(launch, parameters),
     )
 
