@@ -4,6 +4,7 @@
 // a normal deviate), what tissue.h adds to it, multiplicative bias, clipping. Nothing but the requested patch is ever
 // computed. Intensities are on lab2im's 0-255 scale (Billot et al. 2020).
 #pragma once
+#include "defacing.h"
 #include "lattice.h"
 #include "lesions.h"
 #include "shell.h"
@@ -43,6 +44,7 @@ struct Paint {
     SignalLoss signal_loss;
     Lesions lesions;
     MassEffect mass_effect;
+    Defacing defacing;
     Shell shell;
 
     OTF_INLINE i64 size() const { return static_cast<i64>(size_[0]) * size_[1]; }
@@ -50,7 +52,7 @@ struct Paint {
     // Rows hold whole cells of every field evaluated along them.
     OTF_INLINE i32 padded_row() const {
         i32 n = whole_cells(size_[2], 8);
-        for (i32 field = 0; field < 7; ++field) {
+        for (i32 field = 0; field < 8; ++field) {
             const i32 cells = lattice(field).coefficients ? expanded_floats(size_[2], lattice(field).spacing) : 0;
             n = n > cells ? n : cells;
         }
@@ -58,7 +60,7 @@ struct Paint {
     }
     OTF_INLINE i32 longest_column() const {
         i32 n = source.shape[2];
-        for (i32 field = 0; field < 7; ++field) {
+        for (i32 field = 0; field < 8; ++field) {
             if (lattice(field).coefficients && lattice(field).shape[2] > n) n = lattice(field).shape[2];
         }
         return column_floats(n);
@@ -70,6 +72,7 @@ struct Paint {
                : field == 3 ? texture.field
                : field == 4 ? heterogeneity.field
                : field == 5 ? lesions.edge
+               : field == 6 ? defacing.bumps
                             : shell.thickness;
     }
     OTF_INLINE i64 scratch_floats() const {
@@ -126,7 +129,7 @@ struct Paint {
             team.sync();
         }
         if (lesions.count > 0) add_lesions(team, row, sx, sy, sz, found, column, field, scratch.take(padded_row()), mean, std);
-        if (mask) cut(team, row, offsets, found, column, field);
+        if (mask) cut(team, row, sx, sy, sz, offsets, found, column, field);
         if (texture.field.coefficients) {
             spline_row(team, texture.field, 0, row, column, field);
             team.sync();
@@ -231,7 +234,8 @@ struct Paint {
 
     // Mask of the simulated skull-strip and of a background that is exactly zero, taken out of the target as well.
     template <class Team>
-    OTF_INLINE void cut(const Team& team, i64 row, const i32* offsets, const u8* found, float* column, float* field) const {
+    OTF_INLINE void cut(const Team& team, i64 row, const float* sx, const float* sy, const float* sz, const i32* offsets,
+                        const u8* found, float* column, float* field) const {
         u8* mask_row = mask + row * size_[2];
         const i32 n = size_[2];
         if (strip) {
@@ -251,6 +255,12 @@ struct Paint {
             for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = distance[offsets[z]] < limits[z];
         } else {
             for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = 1;
+        }
+        if (defacing.count > 0) {
+            if (defacing.bumps.coefficients) spline_row(team, defacing.bumps, 0, row, column, field);
+            team.sync();
+            const float* bumps = defacing.bumps.coefficients ? field : nullptr;
+            deface_row(team, defacing, sx, sy, sz, brain_distance, offsets, bumps, n, mask_row);
         }
         if (mask_background) {
             OTF_VECTOR_LOOP

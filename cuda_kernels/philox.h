@@ -22,6 +22,7 @@ enum Stage : u32 {
     STAGE_LESIONS = 11,
     STAGE_SHELL = 12,
     STAGE_SHAPE = 13,
+    STAGE_DEFACING = 14,
 };
 
 struct RandomKey {

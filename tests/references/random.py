@@ -20,6 +20,7 @@ STAGES = {
     "lesions": 11,
     "shell": 12,
     "shape": 13,
+    "defacing": 14,
 }
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)

@@ -6,7 +6,7 @@ import numpy as np
 
 from otfsynth.synthesis.parameters import SynthesisParameters
 from tests.references.acquisition import scan
-from tests.references.appearance import apply_gamma, bias_field, keep_mask, normalize
+from tests.references.appearance import apply_gamma, bias_field, defaced, keep_mask, normalize
 from tests.references.geometry import lookup, source_coordinates
 from tests.references.lesions import lesion_parts, lesion_shares, pushed_aside
 from tests.references.tissue import paint_tissues
@@ -49,6 +49,8 @@ def render(
         parameters.skull_strip,
         parameters.field_of_view,
     )
+    if parameters.defacing is not None:
+        keep &= ~defaced(key, parameters.defacing, source, lookup(brain_distance, source))
     for part, shares in lesions:
         if part.target is not None:
             targets = np.where(shares >= 0.5, part.target, targets)

@@ -59,6 +59,7 @@ LESION_PART = _struct(
     ("target", I32),
 )
 LESIONS = _struct(("edge", ROW_LATTICE), ("parts", LESION_PART, 3), ("count", I32), ("padding_", I32))
+DEFACING = _struct(("bumps", ROW_LATTICE), ("planes", F32, 12), ("spared", F32), ("count", I32))
 MASS_EFFECT = _struct(("centre", F32, 3), ("fall", F32), ("strength", F32), ("padding_", I32))
 SHELL = _struct(
     ("thickness", ROW_LATTICE),
@@ -129,6 +130,7 @@ OPERATORS: dict[str, np.dtype[np.void]] = {
         ("signal_loss", SIGNAL_LOSS),
         ("lesions", LESIONS),
         ("mass_effect", MASS_EFFECT),
+        ("defacing", DEFACING),
         ("shell", SHELL),
     ),
     "ResampleAlongRow": _struct(
@@ -179,6 +181,7 @@ STRUCTS: dict[str, np.dtype[np.void]] = {
     "Lesions": LESIONS,
     "LesionPart": LESION_PART,
     "MassEffect": MASS_EFFECT,
+    "Defacing": DEFACING,
     "Shell": SHELL,
     "SubVoxels": SUB_VOXELS,
     "Subclasses": SUBCLASSES,

@@ -18,6 +18,7 @@ from otfsynth.synthesis.artefacts import (
     SignalLossParameters,
     SpikesParameters,
 )
+from otfsynth.synthesis.defacing import DefacingParameters
 from otfsynth.synthesis.lesion_parameters import LesionLabelParameters, LesionParameters, MassEffectParameters
 from otfsynth.synthesis.shape import ShapeParameters
 from otfsynth.synthesis.shell import ShellParameters
@@ -161,6 +162,7 @@ class SynthesisParameters:
     noise_field: NoiseFieldParameters | None = None
     storage: StorageParameters | None = None
     shape: ShapeParameters | None = None
+    defacing: DefacingParameters | None = None
     oedema: LesionParameters | None = None
     necrosis: LesionParameters | None = None
     mass_effect: MassEffectParameters | None = None
@@ -207,6 +209,7 @@ STAGES: dict[str, type[Any]] = {
     "noise_field": NoiseFieldParameters,
     "storage": StorageParameters,
     "shape": ShapeParameters,
+    "defacing": DefacingParameters,
     "oedema": LesionParameters,
     "necrosis": LesionParameters,
     "mass_effect": MassEffectParameters,

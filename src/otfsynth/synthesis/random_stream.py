@@ -47,6 +47,8 @@ STAGES = (
     "poor_strip",
     "shell",
     "shape_variety",
+    "defacing",
+    "neck",
 )
 """Position is the number of the stream: append, never reorder."""
 

@@ -26,9 +26,11 @@ from otfsynth.synthesis.artefacts import (
     sample_spikes,
 )
 from otfsynth.synthesis.contrast import sample_contrast
+from otfsynth.synthesis.defacing import sample_defacing
 from otfsynth.synthesis.geometry import Size, sample_deformation
 from otfsynth.synthesis.lesion_places import Anatomy
 from otfsynth.synthesis.lesions import Painter, paint_lesion_labels, sample_lesion_labels, sample_lesions
+from otfsynth.synthesis.neck import sample_neck
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.physics import PhysicsEngine
 from otfsynth.synthesis.priors import IntensityPriors
@@ -42,6 +44,9 @@ from otfsynth.synthesis.tissue import (
     sample_texture,
 )
 from otfsynth.types import SampleKey
+
+SOLID = ("GM", "WM")
+"""Targets that tell where the brain ends; all of them in schemes that have neither."""
 
 
 class BoundaryMapsLike(Protocol):
@@ -112,16 +117,19 @@ def sample_parameters(
     anatomy = Anatomy(label_map.indices, label_map.brain_distance, label_map.foreground, maps.scheme, spacing_mm)
     lesions = sample_lesions(config.lesions, anatomy, Painter(config.lesions, mixture, physics, sequence), key)
     shape: Sequence[int] = tuple(label_map.indices.shape)
+    deformation = sample_deformation(config, shape, label_map.foreground, size, spacing_mm, key)
+    strip = sample_skull_strip(config.skull_strip, spacing_mm, key)
+    solid = anatomy.targets(SOLID) or range(1, maps.scheme.target_count)
     return SynthesisParameters(
         key=key,
         label_map=label_map.name,
         map_index=map_index,
         size=size,
         spacing_mm=spacing_mm,
-        deformation=sample_deformation(config, shape, label_map.foreground, size, spacing_mm, key),
+        deformation=deformation,
         mixture=paint_lesion_labels(config.lesions, maps.scheme, mixture, lesions.lesions),
         background=background,
-        skull_strip=sample_skull_strip(config.skull_strip, spacing_mm, key),
+        skull_strip=strip,
         bias_field=sample_bias_field(config.bias_field, spacing_mm, key),
         clip_max=config.gamma.clip_max,
         gamma=gamma,
@@ -135,7 +143,11 @@ def sample_parameters(
         **lesions._asdict(),
         lesion_labels=sample_lesion_labels(config.lesions, maps.scheme),
         shell=sample_shell(config.shell, label_map.indices, label_map.brain_distance, background, key),
-        field_of_view=sample_field_of_view(config.field_of_view, size, key),
+        field_of_view=sample_field_of_view(config.field_of_view, size, key)
+        or sample_neck(config.field_of_view, deformation, size, label_map.foreground, solid, spacing_mm, key),
+        defacing=None
+        if strip is not None
+        else sample_defacing(config.defacing, label_map.foreground, solid, spacing_mm, key),
         signal_loss=sample_signal_loss(config.signal_loss, label_map.foreground, spacing_mm, key),
         ringing=sample_ringing(config.ringing, acquisition.spacing_voxels, key),
         motion=sample_motion(config.motion, spacing_mm, key),

@@ -37,7 +37,7 @@ class Buffers:
     ) -> Buffers:
         size, workspace = parameters.size, launch.workspace
         strip, view = parameters.skull_strip, parameters.field_of_view
-        cuts = strip is not None or view is not None or parameters.background == "zero"
+        cuts = strip is not None or view is not None or parameters.background == "zero" or parameters.defacing
         return cls(
             size=size,
             image=image.ctypes.data,

@@ -51,6 +51,7 @@ def paint(
         **tissue.subclasses(launch, parameters),
         **tissue.texture(launch, parameters),
         **tissue.heterogeneity(launch, parameters, tables),
+        **_defacing(launch, parameters),
         **_signal_loss(parameters),
         **lesions(launch, parameters, tables),
         **mass_effect(parameters),
@@ -78,6 +79,20 @@ def _mask(launch: Launcher, parameters: SynthesisParameters) -> dict[str, Any]:
         "edge", parameters.size, parameters.key, stages.STRIP_EDGE, strip.edge_roughness_mm, strip.edge_spacing_voxels
     )
     return {**fields, "strip": True, "edge": edge, "edge_offset": strip.edge_offset_mm}
+
+
+def _defacing(launch: Launcher, parameters: SynthesisParameters) -> dict[str, Any]:
+    """Half-spaces of the label map, with bumps over the patch."""
+    drawn = parameters.defacing
+    if drawn is None:
+        return {}
+    struct = np.zeros((), OPERATORS["Paint"]["defacing"])
+    struct["bumps"] = launch.noise_rows(
+        "defacing", parameters.size, parameters.key, stages.DEFACING, drawn.roughness_mm, drawn.spacing_voxels
+    )
+    struct["count"], struct["spared"] = len(drawn.planes), 128.0 + 8.0 * drawn.spared_mm
+    struct["planes"][: 4 * len(drawn.planes)] = np.ravel(drawn.planes)
+    return {"defacing": struct}
 
 
 def _signal_loss(parameters: SynthesisParameters) -> dict[str, Any]:
