@@ -19,5 +19,7 @@ def count_batches_anew(checkpoint: dict[str, Any], batches_per_step: int) -> Non
     batches in a step, would otherwise make its first step of a part of them.
     """
     batches = int(checkpoint["global_step"]) * batches_per_step
-    for counts in (checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"][which] for which in ("total", "current")):
+    for counts in (
+        checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"][which] for which in ("total", "current")
+    ):
         counts.update(dict.fromkeys(counts, batches))
