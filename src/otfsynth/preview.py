@@ -82,6 +82,8 @@ def _facts(record: SynthesisParameters) -> list[str]:
 
 def _contrast(record: SynthesisParameters) -> str:
     sequence = record.sequence
+    if record.real is not None:
+        return f"real {record.real.contrast}".strip()
     if sequence is None:
         return f"{record.mixture.source} contrast"
     return f"{sequence.contrast} {sequence.field_strength_t:g} T ({sequence.protocol})"

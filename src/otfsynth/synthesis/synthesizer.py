@@ -18,7 +18,7 @@ from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.physics import load_physics
 from otfsynth.synthesis.priors import load_priors
 from otfsynth.synthesis.rendering import Renderer
-from otfsynth.synthesis.sampling import LabelMaps, sample_parameters
+from otfsynth.synthesis.sampling import LabelMapLike, LabelMaps, sample_parameters
 from otfsynth.types import SampleKey
 
 
@@ -114,7 +114,7 @@ class Synthesizer:
         image, target = self._buffers(len(parameters), counts.pop(), sizes.pop())
         renderer = self._renderer()
         for i, record in enumerate(parameters):
-            label_map = self._find(record)
+            label_map = self.label_map(record)
             for channel, of_channel in enumerate(record.all_channels):
                 if channel == 0 or not of_channel.missing:
                     renderer.render(
@@ -125,7 +125,12 @@ class Synthesizer:
         batch = SyntheticBatch(image, target, list(parameters))
         return batch if self.device.type == "cpu" else batch.to(self.device, non_blocking=True)
 
-    def _find(self, record: SynthesisParameters) -> Any:
+    def label_map(self, record: SynthesisParameters) -> LabelMapLike:
+        """The label map that a record was drawn from, of the bank or of its real scans.
+
+        Raises:
+            ValueError: this bank does not hold it.
+        """
         maps: LabelMaps | None = self.bank
         if record.real is not None:
             maps = self.bank.real.maps if self.bank.real is not None else None
