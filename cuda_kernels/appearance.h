@@ -117,7 +117,11 @@ struct Paint {
             team.sync();
         }
         locate(team, sx, sy, sz, offsets);
-        normal_row(team, key, static_cast<u64>(row) * static_cast<u64>(quads), quads, normals);
+        if (real.image) {
+            no_noise(team, 4 * quads, normals);
+        } else {
+            normal_row(team, key, static_cast<u64>(row) * static_cast<u64>(quads), quads, normals);
+        }
         team.sync();
         if (sub_voxels.count == 0 && subclasses.count == 0 && !soft.share) {
             look_up(team, row, offsets, found, mean, std);

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from otfsynth.config.checks import ConfigurationError
 from otfsynth.config.command import Job, run_command
 from otfsynth.config.launchers import check_sweep_processes
 from otfsynth.config.root import TrainConfig
@@ -105,12 +104,8 @@ def _data_module(
     from otfsynth.data.datamodule import SyntheticDataModule
     from otfsynth.data.validation import ValidationCases
 
-    if config.data.real_validation and config.synthesis.channels.count > 1:
-        raise ConfigurationError(
-            f"data.real_validation={config.data.real_validation} lists scans of one channel, the network takes "
-            f"synthesis.channels.count={config.synthesis.channels.count}; leave one of the two out"
-        )
     scans, targets = config.data.real_validation, config.data.real_validation_labels
+    channels = config.synthesis.channels.count
     return SyntheticDataModule(
         bank,
         config.synthesis,
@@ -119,7 +114,7 @@ def _data_module(
         config.seed,
         validation_fraction=config.data.validation_fraction,
         validation_samples=config.data.validation_samples,
-        real_validation=ValidationCases.from_path(scans, bank.scheme, targets) if scans else None,
+        real_validation=ValidationCases.from_path(scans, bank.scheme, targets, channels) if scans else None,
         threads=config.hardware.threads,
         prefetch=config.hardware.prefetch,
     )

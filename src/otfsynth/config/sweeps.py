@@ -72,6 +72,9 @@ NEEDS: tuple[tuple[str, dict[str, float]], ...] = (
     ("menu.low_field", {"menu.clinical_probability": 0.0, "menu.low_field_probability": 1.0}),
     ("coils.", {"noise.probability": 1.0}),
     ("noise_field.", {"noise.probability": 1.0}),
+    ("channels.", {"channels.count": 2, "channels.missing_probability": 0.0}),
+    ("channels.rotation", {"channels.misregistration_probability": 1.0, "channels.translation_max_mm": 0.0}),
+    ("channels.translation", {"channels.misregistration_probability": 1.0, "channels.rotation_max_deg": 0.0}),
 )
 """What a setting whose name begins so can't be seen without; later lines win, and the swept setting over all."""
 

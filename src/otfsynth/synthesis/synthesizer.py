@@ -152,6 +152,14 @@ class Synthesizer:
                 if number == 0 or not channel.missing:
                     yield ChannelToRender(channel, label_map, image[i, number], None if number else target[i, 0])
 
+    def label_map(self, record: SynthesisParameters) -> LabelMapLike:
+        """The label map that a record was drawn from, of the bank or of its real scans.
+
+        Raises:
+            ValueError: this bank does not hold it.
+        """
+        return self._find(self._maps, record)
+
     def _find(self, maps: LabelMaps, record: SynthesisParameters) -> LabelMapLike:
         found: LabelMaps | None = maps
         if record.real is not None:
