@@ -34,5 +34,7 @@ def test_what_the_machine_has_not_is_refused(
 def test_number_of_processes_is_that_of_the_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "processes_started_outside", lambda: 4)
     check_devices(TrainerConfig(accelerator="cpu", devices=2, num_nodes=2))
-    with pytest.raises(ConfigurationError, match=r"4 processes have been started.*devices=2 x trainer\.num_nodes=1 is 2"):
+    with pytest.raises(
+        ConfigurationError, match=r"4 processes have been started.*devices=2 x trainer\.num_nodes=1 is 2"
+    ):
         check_devices(TrainerConfig(accelerator="cpu", devices=2))
