@@ -57,13 +57,13 @@ def check_ray(address: str | None, wanted: Mapping[str, float], machine: Machine
         return
     if wanted.get("num_gpus", 0) > 0 and machine.gpu_name is None:
         raise ConfigurationError(
-            f"hydra.launcher.ray.remote.num_gpus={wanted['num_gpus']}, but no GPU is seen here and every job would wait "
-            "for one; give 0"
+            f"hydra.launcher.ray.remote.num_gpus={wanted['num_gpus']}, but no GPU is seen here, and every job would "
+            "wait for one; give 0"
         )
     if wanted.get("num_cpus", 0) > machine.cores:
         raise ConfigurationError(
-            f"hydra.launcher.ray.remote.num_cpus={wanted['num_cpus']}, but this machine has {machine.cores} and every job "
-            "would wait for more; give fewer"
+            f"hydra.launcher.ray.remote.num_cpus={wanted['num_cpus']}, but this machine has {machine.cores}, and every "
+            "job would wait for more; give fewer"
         )
 
 

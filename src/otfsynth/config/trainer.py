@@ -35,7 +35,7 @@ class TrainerConfig:
     num_nodes: int = 1
     """Machines; srun or torchrun starts the processes then (docs/scaling.md)."""
     strategy: str = "auto"
-    """``ddp``: every GPU keeps the whole network; ``fsdp``: each keeps a part; ``auto``: one GPU, or ddp for several."""
+    """``ddp``: every GPU keeps the whole network; ``fsdp``: each a part of it; ``auto``: ``ddp`` for several."""
     precision: str = "auto"
     """``auto``: bf16-mixed where the processor or GPU computes in bfloat16, 16-mixed on older GPUs, else 32-true."""
     channels_last: bool = False

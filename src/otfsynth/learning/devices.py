@@ -43,7 +43,8 @@ def _check_gpus(wanted: int) -> None:
     found = torch.cuda.device_count()
     if found == 0:
         raise ConfigurationError(
-            "trainer.accelerator=gpu, but no CUDA GPU is seen here; use trainer.accelerator=cpu, or see 'otfsynth doctor'"
+            "trainer.accelerator=gpu, but no CUDA GPU is seen here; use trainer.accelerator=cpu, or ask 'otfsynth "
+            "doctor'"
         )
     if wanted > found:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")

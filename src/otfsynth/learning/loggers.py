@@ -36,11 +36,12 @@ def build_loggers(config: LoggerConfig, run_dir: str | Path, group: str | None =
         reason = "" if config.mode == "offline" or has_wandb_key() else " (no key found)"
         logger.info("W&B: offline%s; 'wandb sync %s/wandb/offline-run-*' sends the run", reason, run_dir)
         os.environ.setdefault("WANDB_SILENT", "true")
+    rank: int = rank_zero_only.rank  # type: ignore[attr-defined]  # processes other than 0 log nothing
     wandb_logger = WandbLogger(
         name=config.run_name or f"{run_dir.parent.name}/{run_dir.name}",
         save_dir=run_dir,
         offline=mode == "offline",
-        id=_run_id(run_dir) if rank_zero_only.rank == 0 else None,  # the others log nothing
+        id=_run_id(run_dir) if rank == 0 else None,
         project=config.project,
         entity=config.entity,
         group=config.group or group,

@@ -19,7 +19,7 @@ def build_strategy(name: str) -> Strategy | str:
     """What Lightning's trainer takes for ``trainer.strategy``."""
     if name != "fsdp":
         return name
-    return ShardedStrategy(auto_wrap_policy=CustomPolicy(is_sharded_block))
+    return ShardedStrategy(auto_wrap_policy=CustomPolicy(is_sharded_block))  # type: ignore[arg-type]
 
 
 def is_sharded_block(module: nn.Module) -> bool:
@@ -40,7 +40,7 @@ class ShardedStrategy(FSDPStrategy):
 
     def setup_environment(self) -> None:
         """Leave batches to FSDP itself, which knows how to cast what is frozen."""
-        self.precision_plugin = ShardedPrecision(self.precision_plugin.precision)
+        self.precision_plugin = ShardedPrecision(self.precision_plugin.precision)  # type: ignore[arg-type]
         super().setup_environment()
 
     def load_checkpoint(self, checkpoint_path: Any, weights_only: bool | None = None) -> dict[str, Any]:

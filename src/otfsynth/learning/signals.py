@@ -1,7 +1,7 @@
 """Ctrl-C, SIGTERM and a cluster's warnings as a request to stop at the end of the step.
 
 SLURM warns a job before its time is over with the signal that ``sbatch --signal`` names; submitit asks for SIGUSR2 and
-puts the job back into the queue when it comes. So the warning is taken first, to write a checkpoint, and then handed on.
+puts the job back into the queue when it comes. So the warning is first taken, to write a checkpoint, then handed on.
 """
 
 from __future__ import annotations

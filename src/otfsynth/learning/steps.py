@@ -19,7 +19,6 @@ def count_batches_anew(checkpoint: dict[str, Any], batches_per_step: int) -> Non
     batches in a step, would otherwise make its first step of a part of them.
     """
     batches = int(checkpoint["global_step"]) * batches_per_step
-    for counts in (
-        checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"][which] for which in ("total", "current")
-    ):
+    progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+    for counts in (progress["total"], progress["current"]):
         counts.update(dict.fromkeys(counts, batches))

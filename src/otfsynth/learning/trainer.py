@@ -106,8 +106,8 @@ def fit(
         Last value of every metric.
 
     Raises:
-        TrainingInterrupted: SIGINT, SIGTERM or a cluster's warning came; the checkpoint is written. It exits the process
-            with 128 + the signal's number.
+        TrainingInterrupted: SIGINT, SIGTERM or a warning of a cluster came, and the checkpoint is written; exits
+            with 128 + the number of the signal.
         otfsynth.networks.CheckpointError: the checkpoint is damaged, foreign, or of another network or label scheme.
     """
     checkpoints = _callback(trainer, Checkpoints)
