@@ -95,7 +95,7 @@ OPERATORS: dict[str, np.dtype[np.void]] = {
         ("boundaries", POINTER),
         ("changed", POINTER),
         ("unevenness", ROW_LATTICE),
-        ("limits", F32, 8),
+        ("shifts", F32, 3),
         ("map_shape", I32, 3),
         ("first", I32, 2),
         ("rows", I32, 2),
