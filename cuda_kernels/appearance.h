@@ -278,8 +278,8 @@ struct Paint {
         if (defacing.count > 0) {
             if (defacing.bumps.coefficients) spline_row(team, defacing.bumps, 0, row, column, field);
             team.sync();
-            const float* bumps = defacing.bumps.coefficients ? field : nullptr;
-            deface_row(team, defacing, sx, sy, sz, brain_distance, offsets, bumps, n, mask_row);
+            deface_row(team, defacing, sx, sy, sz, brain_distance, offsets, field, n, mask_row);
+            team.sync();
         }
         if (mask_background) {
             OTF_VECTOR_LOOP

@@ -1,26 +1,23 @@
 // Shapes of structures: a label beside a boundary becomes that of the other side, where a smooth shift reaches it.
 //
-// A byte of `boundaries` is 32 * code + 8 * millimetres to the nearest boundary (255: none is near). The code names the
-// boundary and the side, and `limits` says how far that side gives way. Works on the label map, before anything is looked
-// up: image, partial volume and target then see one anatomy.
+// A byte of `boundaries` is 64 * boundary + 32 * side + 8 * millimetres to the nearest of three boundaries, side 1 being
+// outside; 255: none is near. Works on the label map, before anything is looked up: image, partial volume and target then
+// see one anatomy.
 #pragma once
 #include "lattice.h"
 
 namespace otfsynth {
 
-constexpr i32 BOUNDARY_CODES = 8;
-constexpr i32 BOUNDARY_UNITS = 32;
-
 // Row operator; row = x * rows_y + y of the box of the map that is wanted, whole rows along z.
 struct ChangeShape {
     const u8* labels;
-    const u8* alternates;          // label on the other side of the nearest boundary
+    const u8* alternates;   // label on the other side of the nearest boundary
     const u8* boundaries;
-    u8* changed;                   // the new map; nothing outside the box is written
-    RowLattice unevenness;         // relative change of the shift over the map; no coefficients: even
-    float limits[BOUNDARY_CODES];  // by code, eighths of a millimetre; not positive: that side stays
+    u8* changed;            // the new map; nothing outside the box is written
+    RowLattice unevenness;  // relative change of the shift over the map; no coefficients: even
+    float shifts[3];        // of each boundary, eighths of a millimetre, outward positive
     i32 map_shape[3];
-    i32 first[2];                  // of the box, x and y
+    i32 first[2];           // of the box, x and y
     i32 rows[2];
 
     OTF_INLINE i64 size() const { return static_cast<i64>(rows[0]) * rows[1]; }
@@ -36,6 +33,16 @@ struct ChangeShape {
         const i32 x = first[0] + static_cast<i32>(row / rows[1]), y = first[1] + static_cast<i32>(row % rows[1]);
         const i32 n = map_shape[2];
         const i64 start = (static_cast<i64>(x) * map_shape[1] + y) * n;
+        const u8 *from = labels + start, *other = alternates + start, *near = boundaries + start;
+        u8* out = changed + start;
+        float nearest = 255.0f;
+        OTF_VECTOR_REDUCTION(reduction(min : nearest))
+        for (i32 z = team.lane; z < n; z += team.lanes) nearest = smaller(nearest, static_cast<float>(near[z]));
+        if (team.lowest(nearest) == 255.0f) {
+            OTF_VECTOR_LOOP
+            for (i32 z = team.lane; z < n; z += team.lanes) out[z] = from[z];
+            return;
+        }
         Scratch scratch{team.scratch};
         float* share = scratch.take(padded_row());
         if (unevenness.coefficients) {
@@ -47,14 +54,14 @@ struct ChangeShape {
             for (i32 z = team.lane; z < n; z += team.lanes) share[z] = 0.0f;
         }
         team.sync();
-        const u8 *from = labels + start, *other = alternates + start, *near = boundaries + start;
-        u8* out = changed + start;
-        const float* limit_of = limits;
+        const float s0 = shifts[0], s1 = shifts[1], s2 = shifts[2];
         OTF_VECTOR_LOOP
         for (i32 z = team.lane; z < n; z += team.lanes) {
             const i32 byte = near[z];
-            const float limit = limit_of[byte / BOUNDARY_UNITS] * clamp(1.0f + share[z], 0.0f, 1.0f);
-            out[z] = static_cast<float>(byte % BOUNDARY_UNITS) < limit ? other[z] : from[z];
+            const i32 boundary = byte >> 6;
+            const float shift = boundary == 0 ? s0 : boundary == 1 ? s1 : boundary == 2 ? s2 : 0.0f;
+            const float limit = ((byte & 32) != 0 ? shift : -shift) * clamp(1.0f + share[z], 0.0f, 1.0f);
+            out[z] = static_cast<float>(byte & 31) < limit ? other[z] : from[z];
         }
         team.sync();
     }

@@ -26,6 +26,16 @@ PICTURES = DOCS / "images" / "gallery"
 GREYS = (64, 32, 24, 16)
 """Numbers of greys, the first that keeps a picture below :data:`MOST_BYTES`."""
 MOST_BYTES = 120_000
+STILL = tuple(
+    f"synthesis.shape_variety.{boundary}=[0,0]" for boundary in ("white_surface_mm", "pial_surface_mm", "ventricles_mm")
+)
+"""Boundaries that a strip does not vary; the swept one wins."""
+KINDS = {
+    "blobs": tuple(
+        f"synthesis.lesions.kinds.{kind}={share}"
+        for kind, share in (("blobs", 1), ("hyperintensities", 0), ("mass", 0), ("stroke", 0))
+    )
+}
 LOOK = ("sweep_planes=[axial]", "sweep_width=176")
 
 
@@ -53,6 +63,20 @@ class Strip(NamedTuple):
 STRIPS = (
     Strip("affine.rotation_max_deg", "Affine", "Angles are drawn per axis, as are scales, shears and shifts.", 4),
     Strip("velocity_field.std_max_mm", "Velocity field", "A smooth deformation that never folds.", 6),
+    Strip(
+        "shape_variety.ventricles_mm",
+        "Shape variety: ventricles",
+        "Their walls move into the tissue around them, or it into them; targets follow.",
+        6,
+        ("sweep_values=[-1.5,0,1.5,3]", *STILL),
+    ),
+    Strip(
+        "shape_variety.white_surface_mm",
+        "Shape variety: cortex",
+        "Its border with white matter moves inward where positive, its border with sulcal CSF likewise (not shown).",
+        6,
+        ("sweep_values=[-0.8,0,0.8,1.5]", *STILL),
+    ),
     Strip(
         "contrast.engines.physics",
         "Contrast engines",
@@ -90,9 +114,35 @@ STRIPS = (
     Strip(
         "lesions.contrast",
         "Lesions",
-        "Blobs with bumpy edges in white matter, bright in FLAIR and dark in T1-weighted scans.",
-        13,
-        ("sweep_values=[20,50,80,120]",),
+        "Blobs with bumpy edges in white matter; in random contrasts brighter or darker than it by this.",
+        37,
+        ("sweep_values=[20,50,80,120]", *KINDS["blobs"]),
+    ),
+    Strip(
+        "lesions.hyperintensities.radius_mm",
+        "Hyperintensities",
+        "Many small lesions beside the ventricles and deep in white matter, here in FLAIR.",
+        14,
+        ("sweep_values=[1,2,3,4]", "synthesis.physics.contrasts=[FLAIR]"),
+    ),
+    Strip(
+        "lesions.mass.effect",
+        "Masses",
+        "A core with a dead middle, oedema of the white matter around it, and tissue pushed aside, here in T2w.",
+        48,
+        (
+            "sweep_values=[0,0.3,0.6,0.9]",
+            "synthesis.physics.contrasts=[T2w]",
+            "synthesis.lesions.mass.oedema_probability=1",
+            "synthesis.lesions.mass.necrosis_probability=1",
+        ),
+    ),
+    Strip(
+        "lesions.stroke.radius_mm",
+        "Strokes",
+        "A region of cortex and white matter of one side, here in FLAIR.",
+        49,
+        ("sweep_values=[8,16,24,32]", "synthesis.physics.contrasts=[FLAIR]"),
     ),
     Strip(
         "skull_strip.edge_offset_mm",
@@ -100,6 +150,13 @@ STRIPS = (
         "Distance of the mask's edge from the brain's, here with a shell of skull and scalp around it.",
         17,
         ("sweep_values=[-4,-2,0,3,6]", "synthesis.shell.probability=1"),
+    ),
+    Strip(
+        "defacing.gap_mm",
+        "Defacing",
+        "Distance of an oblique surface from the brain; what is beyond it is exactly 0, what is near the brain stays.",
+        17,
+        ("sweep_values=[-30,-15,0,15]", "sweep_planes=[sagittal]", "synthesis.shell.probability=1"),
     ),
     Strip("field_of_view.share", "Field of view", "Share of an axis that is not imaged.", 7),
     Strip("bias_field.std_max", "Bias field", "Standard deviation of the field's logarithm."),

@@ -16,7 +16,7 @@ class DefacingConfig:
     """
 
     probability: float = 0.15
-    angle_deg: list[float] = field(default_factory=lambda: [20.0, 65.0])
+    angle_deg: list[float] = field(default_factory=lambda: [15.0, 50.0])
     """Of the surface's normal, from forward (0) to downward (90), drawn from U(low, high)."""
     gap_mm: list[float] = field(default_factory=lambda: [-12.0, 15.0])
     """From the grey or white matter that lies farthest in that direction to the surface, drawn from U(low, high)."""

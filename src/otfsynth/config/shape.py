@@ -22,7 +22,7 @@ class ShapeVarietyConfig:
     probability: float = 0.3
     white_surface_mm: list[float] = field(default_factory=lambda: [-0.6, 0.6])
     """Of the border of cortex and white matter, drawn from U(low, high); positive: inward, the cortex is thicker."""
-    pial_surface_mm: list[float] = field(default_factory=lambda: [-1.0, 0.6])
+    pial_surface_mm: list[float] = field(default_factory=lambda: [-0.8, 0.6])
     """Of the border of cortex and sulcal CSF; positive: outward, the sulci are narrower."""
     ventricles_mm: list[float] = field(default_factory=lambda: [-1.5, 3.0])
     """Of the walls of the ventricles; positive: outward, they are larger."""

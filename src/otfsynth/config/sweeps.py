@@ -54,6 +54,8 @@ NEEDS: tuple[tuple[str, dict[str, float]], ...] = (
     ("shell.", {"background.dark_probability": 1.0, "skull_strip.probability": 0.0}),
     ("lesions.most_blobs", {"lesions.kinds.blobs": 1.0}),
     ("lesions.radius_mm", {"lesions.kinds.blobs": 1.0}),
+    ("lesions.contrast", {"contrast.engines.mixture": 1.0}),
+    ("lesions.std_max", {"contrast.engines.mixture": 1.0}),
     ("lesions.kinds.", {"lesions.probability": 1.0}),
     ("lesions.hyperintensities.", {"lesions.probability": 1.0, "lesions.kinds.hyperintensities": 1.0}),
     ("lesions.mass.", {"lesions.probability": 1.0, "lesions.kinds.mass": 1.0}),

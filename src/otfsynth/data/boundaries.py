@@ -117,8 +117,9 @@ def _middles(indices: np.ndarray, boundaries: Sequence[Boundary], codes: np.ndar
     A sheet of two voxels between two boundaries keeps the one beside the first.
     """
     kinds = np.zeros(256, np.uint8)
-    for side in (side for pair in boundaries for side in pair):
-        kinds[[label for label in side if kinds[label] == 0]] = kinds.max() + 1
+    for side in (list(side) for pair in boundaries for side in pair):
+        known = kinds[side][kinds[side] > 0]  # groups that share labels are one structure: white matter is deep tissue
+        kinds[side] = known[0] if known.size else kinds.max() + 1
     kind = kinds[indices]
     depth = np.where(codes == NONE, 2 * CODE_STEP, units + (RIDGE + 1) * (codes < 2)).astype(np.uint8)
     middles = np.zeros(indices.shape, bool)

@@ -23,7 +23,7 @@ from otfsynth.labels import LabelScheme
 
 PREPARATION_VERSION = 2
 """Raised whenever preparation changes what it returns, so that older entries are not read."""
-BOUNDARIES_VERSION = 1
+BOUNDARIES_VERSION = 2
 """The same for :func:`otfsynth.data.boundaries.boundary_maps`."""
 
 logger = logging.getLogger(__name__)

@@ -23,6 +23,8 @@ Values = NDArray[np.float64]
 FARTHEST_DEVIATE = 1.8
 """Normal deviates of tissue properties are clipped here: people whose T1 is far off are rare, and ill."""
 LESION_TISSUES = ("white-matter lesion", "tumour", "oedema", "necrosis", "acute infarct", "chronic infarct")
+EVENNESS = 0.4
+"""Share of a lesion tissue's spread that is found inside one lesion."""
 MOST_TEXTURE = 0.2
 """Greatest relative spread of a property inside one class."""
 
@@ -94,7 +96,8 @@ class PhysicsEngine:
         """Mean and standard deviation of a tissue that is in no class, such as a lesion's, in a sample's sequence."""
         table = self.named[name]
         tissue = self._draw_tissue(sequence.field_strength_t, stream, table)
-        texture = np.minimum(self.config.texture_spread * table.spreads(), MOST_TEXTURE)
+        # The table's spreads are between people and between lesions; one of them is more even
+        texture = np.minimum(EVENNESS * self.config.texture_spread * table.spreads(), MOST_TEXTURE)
         scale = sequence.intensity_scale
         return (
             float(scale * signal(sequence, tissue)[0]),

@@ -106,7 +106,7 @@ def _defacing(launch: Launcher, parameters: SynthesisParameters) -> dict[str, An
     struct["bumps"] = launch.noise_rows(
         "defacing", parameters.size, parameters.key.shared, stages.DEFACING, drawn.roughness_mm, drawn.spacing_voxels
     )
-    struct["count"], struct["spared"] = len(drawn.planes), 128.0 + 8.0 * drawn.spared_mm
+    struct["count"], struct["spared"] = len(drawn.planes), np.ceil(128.0 + 8.0 * drawn.spared_mm)
     struct["planes"][: 4 * len(drawn.planes)] = np.ravel(drawn.planes)
     return {"defacing": struct}
 

@@ -39,9 +39,6 @@ def changed_labels(
     margin = MARGIN + math.ceil(farthest_push_voxels(parameters.mass_effect))
     first, last = _rows(launch, source, map_shape, margin)
     changed = launch.workspace.take("shape", np.uint8, map_shape)
-    limits = np.zeros(8, np.float32)
-    for number, shift_mm in enumerate(drawn.shifts_mm):
-        limits[2 * number : 2 * number + 2] = -UNITS_PER_MM * shift_mm, UNITS_PER_MM * shift_mm
     launch(
         "ChangeShape",
         labels=labels.data_ptr(),
@@ -51,7 +48,7 @@ def changed_labels(
         unevenness=launch.noise_rows(
             "unevenness", map_shape, parameters.key.shared, stages.SHAPE, drawn.unevenness, drawn.spacing_voxels
         ),
-        limits=limits,
+        shifts=UNITS_PER_MM * np.array(drawn.shifts_mm),
         map_shape=map_shape,
         first=first,
         rows=last - first + 1,
