@@ -45,7 +45,7 @@ from otfsynth.types import SampleKey
 
 
 class LabelMapLike(Protocol):
-    """What the engine needs of a prepared label map; see :class:`otfsynth.data.bank.LabelVolume`."""
+    """What the engine needs of a prepared label map; see :class:`otfsynth.data.label_volume.LabelVolume`."""
 
     @property
     def name(self) -> str: ...
