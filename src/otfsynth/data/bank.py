@@ -6,19 +6,19 @@ import logging
 import os
 from collections.abc import Container, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from torch import Tensor
 
 from otfsynth.config.data import DataConfig
 from otfsynth.data.boundaries import Boundary, BoundaryMaps, boundary_maps
 from otfsynth.data.cache import PreparedMapCache, boundaries_key, cache_key, default_cache_dir
 from otfsynth.data.embedded import EmbeddedSource
+from otfsynth.data.label_volume import LabelVolume, label_volume
 from otfsynth.data.prepare import PreparedMap, prepare
 from otfsynth.data.real_training import find_pairs
 from otfsynth.data.soft_maps import ProbabilitySource
@@ -32,60 +32,6 @@ STREAMED_KEPT = 4
 """Streamed maps that stay on the device: a batch rarely draws from more."""
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class LabelVolume:
-    """One prepared label map.
-
-    Args:
-        name: file name, or ``embedded:...``.
-        subject: maps of one subject are never divided between training and validation.
-        indices: uint8 (x, y, z), contiguous, RAS: generation-label indices, one voxel of background on every side.
-        brain_distance: uint8 (x, y, z): ``clamp(round(128 + 8 * d), 0, 255)``, d the signed distance to the brain in
-            mm, outside positive; 255 on the six faces, so that a look-up clamped to the map is far from the brain.
-        foreground: per target value from 1 on, int32 (n, 3) voxels of that target, n <= 4096; always on the CPU, where
-            parameters are drawn.
-        affine: (4, 4) float64, voxel of ``indices`` to RAS world millimetres.
-        boundaries: what may move where shapes vary; see :meth:`LabelBank.with_boundaries`.
-        cache_key: name of the map's cache entry; ``None`` for maps that have none.
-        second: of a map of probabilities, uint8 (x, y, z), the second most probable index of each voxel.
-        share: of a map of probabilities, uint8 (x, y, z), 255 times the share of ``indices`` beside ``second``.
-        image: of a real pair, uint16 (x, y, z), 128 times the scan's intensity on the 0-255 scale; 0 on the six faces.
-        contrast: of the scan.
-        masked: what the scan shows as exactly 0 was masked out.
-    """
-
-    name: str
-    subject: str
-    indices: Tensor
-    brain_distance: Tensor
-    foreground: tuple[Tensor, ...]
-    affine: np.ndarray
-    boundaries: BoundaryMaps | None = None
-    cache_key: str | None = None
-    second: Tensor | None = None
-    share: Tensor | None = None
-    image: Tensor | None = None
-    contrast: str = ""
-    masked: bool = False
-
-    @property
-    def memory_bytes(self) -> int:
-        """Bytes of the volumes."""
-        volumes = sum(volume.nbytes for volume in self.volumes().values())
-        return volumes if self.boundaries is None else volumes + 2 * self.indices.numel()
-
-    def volumes(self) -> dict[str, Tensor]:
-        """The volumes that this map has, by the names of their fields."""
-        fields = {name: getattr(self, name) for name in ("indices", "brain_distance", "second", "share", "image")}
-        return {name: volume for name, volume in fields.items() if volume is not None}
-
-    def to(self, device: torch.device) -> LabelVolume:
-        """The same map with its volumes on ``device``."""
-        moved: dict[str, Any] = {name: volume.to(device, non_blocking=True) for name, volume in self.volumes().items()}
-        boundaries = None if self.boundaries is None else self.boundaries.to(device)
-        return replace(self, boundaries=boundaries, **moved)
 
 
 class LabelBank(Sequence[LabelVolume]):
@@ -117,7 +63,7 @@ class LabelBank(Sequence[LabelVolume]):
         self.memory_bytes = sum(volume.memory_bytes for volume in volumes)
         self.streamed = self.device.type != "cpu" and self.memory_bytes > memory_limit_bytes
         if self.streamed:
-            self._volumes = [_pinned(volume) if self.device.type == "cuda" else volume for volume in volumes]
+            self._volumes = [volume.pinned() if self.device.type == "cuda" else volume for volume in volumes]
         else:
             self._volumes = [volume.to(self.device) for volume in volumes]
         self._recent: dict[int, LabelVolume] = {}
@@ -162,7 +108,7 @@ class LabelBank(Sequence[LabelVolume]):
         prepared = _prepare_all(sources, scheme, config.spacing_mm, cache, workers, show_progress)
         volumes = [
             replace(
-                _to_volume(source.name, source.subject, result),
+                label_volume(source.name, source.subject, result),
                 cache_key=cache_key(source.fingerprint(), scheme, config.spacing_mm),
             )
             for source, result in zip(sources, prepared, strict=True)
@@ -196,7 +142,7 @@ class LabelBank(Sequence[LabelVolume]):
         for labels, name, subject in zip(maps, names, subjects, strict=True):
             affine = np.diag([spacing_mm, spacing_mm, spacing_mm, 1.0])
             affine[:3, 3] = -spacing_mm * (np.asarray(labels.shape) - 1) / 2
-            volumes.append(_to_volume(name, subject, prepare(Volume(labels, affine, name), scheme, spacing_mm)))
+            volumes.append(label_volume(name, subject, prepare(Volume(labels, affine, name), scheme, spacing_mm)))
         return cls(scheme, spacing_mm, volumes, device)
 
     def __len__(self) -> int:
@@ -343,29 +289,3 @@ def _prepare_one(
         prepared = source.prepare(scheme, spacing_mm)
         cache.put(key, prepared)
     return prepared
-
-
-def _to_volume(name: str, subject: str, prepared: PreparedMap) -> LabelVolume:
-    return LabelVolume(
-        name=name,
-        subject=subject,
-        indices=torch.from_numpy(np.ascontiguousarray(prepared.indices)),
-        brain_distance=torch.from_numpy(np.ascontiguousarray(prepared.brain_distance)),
-        foreground=tuple(torch.from_numpy(np.ascontiguousarray(voxels)) for voxels in prepared.foreground),
-        affine=prepared.affine,
-        second=_tensor(prepared.second),
-        share=_tensor(prepared.share),
-        image=_tensor(prepared.image),
-        contrast=prepared.contrast,
-        masked=prepared.masked,
-    )
-
-
-def _tensor(array: np.ndarray | None) -> Tensor | None:
-    return None if array is None else torch.from_numpy(np.ascontiguousarray(array))
-
-
-def _pinned(volume: LabelVolume) -> LabelVolume:
-    pinned: dict[str, Any] = {name: tensor.pin_memory() for name, tensor in volume.volumes().items()}
-    boundaries = None if volume.boundaries is None else volume.boundaries.pin_memory()
-    return replace(volume, boundaries=boundaries, **pinned)

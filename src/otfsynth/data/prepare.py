@@ -29,7 +29,7 @@ class PreparedMap:
             six faces.
         foreground: per target value from 1 on, int32 (n, 3) voxels, at most 4096 of them.
         affine: (4, 4) voxel of ``indices`` to RAS world millimetres.
-        second, share, image, contrast, masked: see :class:`otfsynth.data.bank.LabelVolume`; where the map has them.
+        second, share, image, contrast, masked: of :class:`otfsynth.data.label_volume.LabelVolume`, where it has them.
     """
 
     indices: np.ndarray

@@ -62,7 +62,7 @@ class BoundaryMapsLike(Protocol):
 
 
 class LabelMapLike(Protocol):
-    """What the engine needs of a prepared label map; see :class:`otfsynth.data.bank.LabelVolume`."""
+    """What the engine needs of a prepared label map; see :class:`otfsynth.data.label_volume.LabelVolume`."""
 
     @property
     def name(self) -> str: ...
