@@ -4,6 +4,7 @@
 // a normal deviate), what tissue.h adds to it, multiplicative bias, clipping. Nothing but the requested patch is ever
 // computed. Intensities are on lab2im's 0-255 scale (Billot et al. 2020).
 #pragma once
+#include "defacing.h"
 #include "lattice.h"
 #include "lesions.h"
 #include "real_image.h"
@@ -44,6 +45,8 @@ struct Paint {
     Heterogeneity heterogeneity;
     SignalLoss signal_loss;
     Lesions lesions;
+    MassEffect mass_effect;
+    Defacing defacing;
     Shell shell;
     RealImage real;
     SoftMap soft;
@@ -53,7 +56,7 @@ struct Paint {
     // Rows hold whole cells of every field evaluated along them.
     OTF_INLINE i32 padded_row() const {
         i32 n = whole_cells(size_[2], 8);
-        for (i32 field = 0; field < 7; ++field) {
+        for (i32 field = 0; field < 8; ++field) {
             const i32 cells = lattice(field).coefficients ? expanded_floats(size_[2], lattice(field).spacing) : 0;
             n = n > cells ? n : cells;
         }
@@ -61,7 +64,7 @@ struct Paint {
     }
     OTF_INLINE i32 longest_column() const {
         i32 n = source.shape[2];
-        for (i32 field = 0; field < 7; ++field) {
+        for (i32 field = 0; field < 8; ++field) {
             if (lattice(field).coefficients && lattice(field).shape[2] > n) n = lattice(field).shape[2];
         }
         return column_floats(n);
@@ -73,6 +76,7 @@ struct Paint {
                : field == 3 ? texture.field
                : field == 4 ? heterogeneity.field
                : field == 5 ? lesions.edge
+               : field == 6 ? defacing.bumps
                             : shell.thickness;
     }
     OTF_INLINE i64 scratch_floats() const {
@@ -108,8 +112,16 @@ struct Paint {
         spline_row(team, source, 1, row, column, sy);
         spline_row(team, source, 2, row, column, sz);
         team.sync();
+        if (mass_effect.strength > 0.0f) {
+            push_aside(team, mass_effect, n, sx, sy, sz);
+            team.sync();
+        }
         locate(team, sx, sy, sz, offsets);
-        normal_row(team, key, static_cast<u64>(row) * static_cast<u64>(quads), quads, normals);
+        if (real.image) {
+            no_noise(team, 4 * quads, normals);
+        } else {
+            normal_row(team, key, static_cast<u64>(row) * static_cast<u64>(quads), quads, normals);
+        }
         team.sync();
         if (sub_voxels.count == 0 && subclasses.count == 0 && !soft.share) {
             look_up(team, row, offsets, found, mean, std);
@@ -128,7 +140,7 @@ struct Paint {
             team.sync();
         }
         if (lesions.count > 0) add_lesions(team, row, sx, sy, sz, found, column, field, scratch.take(padded_row()), mean, std);
-        if (mask) cut(team, row, offsets, found, column, field);
+        if (mask) cut(team, row, sx, sy, sz, offsets, found, column, field);
         if (real.masked) {
             team.sync();
             cut_unseen(team, mean, n, mask + row * n, target + row * n);
@@ -232,14 +244,17 @@ struct Paint {
             change = field;
         }
         team.sync();
-        if (!lesion_depth(team, lesions, sx, sy, sz, change, size_[2], depth)) return;
-        paint_lesions(team, lesions, depth, found, size_[2], mean, std, target + row * size_[2]);
-        team.sync();
+        for (i32 part = 0; part < LESION_PARTS; ++part) {
+            if (!lesion_depth(team, lesions.parts[part], sx, sy, sz, change, size_[2], depth)) continue;
+            paint_lesions(team, lesions.parts[part], depth, found, size_[2], mean, std, target + row * size_[2]);
+            team.sync();
+        }
     }
 
     // Mask of the simulated skull-strip and of a background that is exactly zero, taken out of the target as well.
     template <class Team>
-    OTF_INLINE void cut(const Team& team, i64 row, const i32* offsets, const u8* found, float* column, float* field) const {
+    OTF_INLINE void cut(const Team& team, i64 row, const float* sx, const float* sy, const float* sz, const i32* offsets,
+                        const u8* found, float* column, float* field) const {
         u8* mask_row = mask + row * size_[2];
         const i32 n = size_[2];
         if (strip) {
@@ -259,6 +274,12 @@ struct Paint {
             for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = distance[offsets[z]] < limits[z];
         } else {
             for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = 1;
+        }
+        if (defacing.count > 0) {
+            if (defacing.bumps.coefficients) spline_row(team, defacing.bumps, 0, row, column, field);
+            team.sync();
+            const float* bumps = defacing.bumps.coefficients ? field : nullptr;
+            deface_row(team, defacing, sx, sy, sz, brain_distance, offsets, bumps, n, mask_row);
         }
         if (mask_background) {
             OTF_VECTOR_LOOP

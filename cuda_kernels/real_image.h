@@ -13,6 +13,18 @@ struct RealImage {
     i32 padding_;
 };
 
+// Between two neighbours of a row. One load for both on a CPU, whose compiler gathers 32 bits and not 16.
+OTF_INLINE float between(const u16* image, i32 place, float fraction) {
+#ifdef __CUDA_ARCH__
+    const i32 first = image[place], second = image[place + 1];
+#else
+    u32 both;
+    __builtin_memcpy(&both, image + place, sizeof both);
+    const i32 first = static_cast<i32>(both & 0xFFFFu), second = static_cast<i32>(both >> 16);
+#endif
+    return static_cast<float>(first) + fraction * static_cast<float>(second - first);
+}
+
 // The scan at the source coordinates of one row; beyond the map its border counts, which is 0. Nothing is drawn on top.
 template <class Team>
 OTF_INLINE void gather_image(const Team& team, const u16* image, const i32 map_shape[3], const float* sx, const float* sy,
@@ -28,16 +40,20 @@ OTF_INLINE void gather_image(const Team& team, const u16* image, const i32 map_s
         j = j < my ? j : my;
         k = k < mz ? k : mz;
         const float fx = x - static_cast<float>(i), fy = y - static_cast<float>(j), fz = w - static_cast<float>(k);
-        const u16* near = image + i * slice + j * row + k;
-        const u16* far = near + slice;
-        const float n00 = static_cast<float>(near[0]) + fz * static_cast<float>(near[1] - near[0]);
-        const float n01 = static_cast<float>(near[row]) + fz * static_cast<float>(near[row + 1] - near[row]);
-        const float f00 = static_cast<float>(far[0]) + fz * static_cast<float>(far[1] - far[0]);
-        const float f01 = static_cast<float>(far[row]) + fz * static_cast<float>(far[row + 1] - far[row]);
+        const i32 place = i * slice + j * row + k;
+        const float n00 = between(image, place, fz), n01 = between(image, place + row, fz);
+        const float f00 = between(image, place + slice, fz), f01 = between(image, place + slice + row, fz);
         const float n0 = n00 + fy * (n01 - n00), f0 = f00 + fy * (f01 - f00);
         mean[z] = IMAGE_STEP * (n0 + fx * (f0 - n0));
         std[z] = 0.0f;
     }
+}
+
+// Deviates of a row on which nothing is drawn.
+template <class Team>
+OTF_INLINE void no_noise(const Team& team, i32 n, float* normals) {
+    OTF_VECTOR_LOOP
+    for (i32 z = team.lane; z < n; z += team.lanes) normals[z] = 0.0f;
 }
 
 // What the scan does not show leaves mask and target.

@@ -137,6 +137,19 @@ STRIPS = (
     Strip("coils.count", "Coils", "The floor of the noise rises with their number.", 13, ("sweep_values=[1,2,4,8]",)),
     Strip("noise_field.std_max", "Noise field", "Noise of varying strength.", 22),
     Strip("storage.bits", "Storage", "Whole numbers of few bits.", more=("sweep_values=[3,4,5,6,8]",)),
+    Strip(
+        "channels.rotation_max_deg",
+        "Channels",
+        "The second of two channels, a T2-weighted scan of the same session, lies more and more off the first.",
+        17,
+        (
+            "sweep_values=[0,4,8,16]",
+            "synthesis.channels.count=2",
+            "synthesis.channels.relation=joint",
+            "synthesis.channels.contrasts=[T1w,T2w]",
+            "synthesis.physics.contrasts=[T1w,T2w]",
+        ),
+    ),
 )
 """In the order in which the stages act."""
 

@@ -82,7 +82,9 @@ def test_a_run_leaves_all_that_it_promises(label_maps, tmp_path):
 
 @pytest.mark.slow
 def test_a_run_on_two_channels_segments_a_head_of_one(label_maps, tmp_path):
-    run(command(label_maps, tmp_path / "run", "synthesis.channels.count=2"))
+    (tmp_path / "list.csv").write_text(f"image,label\n{label_maps}/sub-1_dseg.nii.gz;,{label_maps}/sub-1_dseg.nii.gz\n")
+    scans = f"data.real_validation={tmp_path / 'list.csv'}"
+    run(command(label_maps, tmp_path / "run", "synthesis.channels.count=2", scans))
     checkpoint = tmp_path / "run" / "checkpoints" / "last.ckpt"
     assert load_checkpoint(checkpoint).plan.input_channels == 2
     predictor = SlidingWindowPredictor.from_checkpoint(checkpoint)

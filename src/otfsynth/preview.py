@@ -82,6 +82,8 @@ def _facts(record: SynthesisParameters) -> list[str]:
 
 def _contrast(record: SynthesisParameters) -> str:
     sequence = record.sequence
+    if record.real is not None:
+        return f"real {record.real.contrast}".strip()
     if sequence is None:
         return f"{record.mixture.source} contrast"
     return f"{sequence.contrast} {sequence.field_strength_t:g} T ({sequence.protocol})"
@@ -129,12 +131,12 @@ def _draw_strip(config: PreviewConfig, setting: str, base: Synthesizer, path: Pa
     from otfsynth.volumes.strips import draw_strip
 
     values, records, panels = [], [], []
+    shown = -1 if setting.startswith("channels.") else 0  # what lies off the first is seen in another
     for value, synthesis in sweep(base.config, setting, config.sweep_values):
         synthesizer = Synthesizer(synthesis, base.bank, base.size, base.seed, base.threads)
         record = draw_record(synthesizer, config.index, config.data.patch_size)
         values.append(value)
         records.append(record)
-        shown = -1 if setting.startswith("channels.") else 0  # what lies off the first is seen in another
         panels.append(_panels(synthesizer, [record])[shown])
     if len(panels) > 1 and all((panel.image == panels[0].image).all() for panel in panels):
         logger.warning("sweep=%s changes nothing in sample %d; try another index", setting, config.index)
@@ -143,9 +145,10 @@ def _draw_strip(config: PreviewConfig, setting: str, base: Synthesizer, path: Pa
         dataclasses.replace(panel, title=f"{_spelled(value, setting)}\n{number}")
         for panel, value, number in zip(panels, values, drawn, strict=True)
     ]
-    facts = [set(_facts(record)) for record in records]
-    common = [fact for fact in _facts(records[0]) if all(fact in others for others in facts)]
-    footer = [f"{_source(records[0])}   seed {records[0].key.seed}", *common]
+    channels = [record.all_channels[shown] for record in records]
+    facts = [set(_facts(channel)) for channel in channels]
+    common = [fact for fact in _facts(channels[0]) if all(fact in others for others in facts)]
+    footer = [f"{_source(channels[0])}   seed {records[0].key.seed}", *common]
     draw_strip(panels, path, config.sweep_planes, config.sweep_width, setting, footer)
     write_records(records, path.with_suffix(".json"))
     logger.info("%-16s %s", "strip", path)

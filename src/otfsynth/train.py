@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from otfsynth.config.checks import ConfigurationError
 from otfsynth.config.command import Job, run_command
+from otfsynth.config.launchers import check_sweep_processes
 from otfsynth.config.root import TrainConfig
 
 if TYPE_CHECKING:
@@ -41,10 +41,14 @@ def train(config: TrainConfig, job: Job) -> None:
     from otfsynth.data.scheme_choice import resolve_labels
     from otfsynth.labels import LabelScheme
     from otfsynth.learning import SegmentationModule, build_trainer, fit
+    from otfsynth.learning.devices import check_devices
     from otfsynth.learning.loggers import build_loggers, close_loggers
+    from otfsynth.learning.signals import TrainingInterrupted
     from otfsynth.networks import plan_network
     from otfsynth.networks.checkpoint import package_versions
 
+    check_sweep_processes(config.trainer.processes if job.sweep else 1, job.launcher)
+    check_devices(config.trainer)
     config = dataclasses.replace(config, labels=resolve_labels(config.labels, config.data))
     scheme = LabelScheme.from_config(config.labels)
     config = dataclasses.replace(config, synthesis=resolve_priors(config.synthesis, scheme.name))
@@ -72,6 +76,10 @@ def train(config: TrainConfig, job: Job) -> None:
     logger.info("run folder: %s", job.folder)
     try:
         metrics = fit(trainer, module, data, config.resume)
+    except TrainingInterrupted as interruption:
+        close_loggers(loggers)
+        interruption.hand_on()
+        raise
     finally:
         close_loggers(loggers)
     if trainer.is_global_zero:
@@ -96,12 +104,8 @@ def _data_module(
     from otfsynth.data.datamodule import SyntheticDataModule
     from otfsynth.data.validation import ValidationCases
 
-    if config.data.real_validation and config.synthesis.channels.count > 1:
-        raise ConfigurationError(
-            f"data.real_validation={config.data.real_validation} lists scans of one channel, the network takes "
-            f"synthesis.channels.count={config.synthesis.channels.count}; leave one of the two out"
-        )
     scans, targets = config.data.real_validation, config.data.real_validation_labels
+    channels = config.synthesis.channels.count
     return SyntheticDataModule(
         bank,
         config.synthesis,
@@ -110,7 +114,7 @@ def _data_module(
         config.seed,
         validation_fraction=config.data.validation_fraction,
         validation_samples=config.data.validation_samples,
-        real_validation=ValidationCases.from_path(scans, bank.scheme, targets) if scans else None,
+        real_validation=ValidationCases.from_path(scans, bank.scheme, targets, channels) if scans else None,
         threads=config.hardware.threads,
         prefetch=config.hardware.prefetch,
     )

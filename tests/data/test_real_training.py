@@ -16,6 +16,7 @@ from otfsynth.config.compose import compose
 from otfsynth.config.data import DataConfig
 from otfsynth.data.bank import LabelBank, without_subjects
 from otfsynth.data.datamodule import SyntheticDataModule
+from otfsynth.data.whole_heads import draw_record
 from otfsynth.synthesis import SynthesisParameters
 from otfsynth.synthesis.parameters import BiasFieldParameters, DeformationParameters
 from tests.references.geometry import source_coordinates
@@ -154,6 +155,14 @@ def test_shares_records_and_replay(tmp_path: Path) -> None:
     replayed = engine.render([SynthesisParameters.from_json(record.to_json()) for record in chosen])
     assert torch.equal(batch.image, replayed.image)
     assert torch.equal(engine([real[0].key.index]).image[0], batch.image[0])
+
+
+def test_whole_heads_show_the_scans_brain(tmp_path: Path) -> None:
+    write_list(tmp_path, write_pair(tmp_path, "sub-1"), write_pair(tmp_path, "sub-2"))
+    engine = synthesizer(real_bank(tmp_path), SIZE, plain_config())
+    for index in range(8):  # of two scans, while the bank has one label map
+        centre = draw_record(engine, index, None).deformation.centre_voxels
+        assert np.abs(np.array(centre) - (np.array([52, 58, 48]) - 1) / 2).max() < 3
 
 
 def test_other_samples_are_as_without_real_scans(tmp_path: Path) -> None:

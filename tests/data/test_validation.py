@@ -57,6 +57,32 @@ def test_list_with_relative_paths_contrast_and_own_labels(tmp_path: Path) -> Non
     assert [int(cases[0].reference[row, 0, 0]) for row in range(4)] == [0, 3, 1, 255]
 
 
+def test_channels_of_a_list_lie_on_the_first_ones_grid(tmp_path: Path) -> None:
+    first, second = (np.random.default_rng(seed).uniform(1, 2, SHAPE) for seed in (0, 1))
+    save(tmp_path / "t1.nii.gz", first)
+    moved = np.eye(4)
+    moved[0, 3] = 1.0
+    save(tmp_path / "t2.nii.gz", second, moved)
+    save(tmp_path / "truth.nii.gz", labelled(0, 3, 41, 24))
+    (tmp_path / "list.csv").write_text("image,label\nt1.nii.gz;t2.nii.gz;,truth.nii.gz\n")
+    case = ValidationCases.from_path(tmp_path / "list.csv", toy_scheme(), channels=3)[0]
+    assert case.image.shape == (3, *SHAPE)
+    np.testing.assert_allclose(case.first_image, first, rtol=1e-6)
+    np.testing.assert_allclose(case.image[1, 1:], second[:-1], rtol=1e-6)
+    assert not case.image[2].any()
+    with pytest.raises(ValidationListError, match=r"'t1' has 3 image\(s\), the network takes .*count=1"):
+        ValidationCases.from_path(tmp_path / "list.csv", toy_scheme())
+
+
+def test_channels_of_nnunets_folders(folder: Path) -> None:
+    save(folder / "imagesTs" / "sub-1_T1w_0002.nii.gz", np.ones(SHAPE))
+    (folder / "imagesTs" / "sub-2_FLAIR_0000.nii.gz").unlink()
+    cases = ValidationCases.from_path(folder, toy_scheme(), channels=3)
+    assert [scan.name for scan in cases.scans] == ["sub-1_T1w_0000"]
+    assert not cases[0].image[1].any()
+    assert (cases[0].image[2] == 1).all()
+
+
 def test_reference_on_another_grid_is_brought_to_the_scans(tmp_path: Path) -> None:
     shifted = np.eye(4)
     shifted[:3, 3] = [1, 0, 0]

@@ -57,6 +57,13 @@ def test_a_network_of_two_channels_sees_both() -> None:
     assert not labels[:3].any()
 
 
+def test_a_channel_of_zeros_is_missing() -> None:
+    predictor = SlidingWindowPredictor(Difference(), (16, 16, 16), 1.0, input_channels=2)
+    labels = predictor.predict(np.stack([image(), np.zeros((20, 24, 22), np.float32)]), np.eye(4)).labels
+    expected = prepare_image(image(), np.eye(4), 1.0).data < 0  # brighter than the first is the 0 of what is missing
+    np.testing.assert_array_equal(labels[3:17, 4:20, 2:20], expected)
+
+
 def test_too_few_images_are_told() -> None:
     predictor = SlidingWindowPredictor(Difference(), (16, 16, 16), 1.0, input_channels=2)
     with pytest.raises(ImageError, match=r"takes 2 image\(s\) of a head, 1 given"):

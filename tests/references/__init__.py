@@ -20,6 +20,7 @@ from tests.references.geometry import (
     source_coordinates,
     velocity_lattice,
 )
+from tests.references.lesions import pushed_aside
 from tests.references.random import STAGES, lattice_normals, normals, philox4x32, row_normals, row_words
 from tests.references.sample import render, source_labels
 from tests.references.shape import changed_indices
@@ -45,6 +46,7 @@ __all__ = [
     "paint",
     "patch_grid",
     "philox4x32",
+    "pushed_aside",
     "quasi_interpolate",
     "render",
     "row_normals",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from otfsynth.synthesis.artefacts import FieldOfViewParameters
+from otfsynth.synthesis.defacing import DefacingParameters
 from otfsynth.synthesis.parameters import BiasFieldParameters, SkullStripParameters
 from otfsynth.types import SampleKey
 from tests.references.geometry import Size, smooth_field
@@ -61,6 +62,16 @@ def keep_mask(
         )
         keep &= distances < 128.0 + 8.0 * (skull_strip.edge_offset_mm + bumps)
     return keep
+
+
+def defaced(key: SampleKey, drawn: DefacingParameters, source: np.ndarray, distances: np.ndarray) -> np.ndarray:
+    """Voxels that defacing sets to 0, bool (x, y, z), from coordinates of the map and encoded brain distances."""
+    size = distances.shape
+    bumps = np.zeros(size)
+    if drawn.roughness_mm > 0:
+        bumps = smooth_field(key, STAGES["defacing"], drawn.roughness_mm, drawn.spacing_voxels, size)
+    beyond = [np.tensordot(plane[:3], source, 1) + plane[3] + bumps > 0 for plane in np.array(drawn.planes)]
+    return np.any(beyond, axis=0) & ((distances - 128.0) / 8.0 >= drawn.spared_mm)
 
 
 def normalize(image: np.ndarray, normalization: str) -> np.ndarray:

@@ -20,8 +20,11 @@ STAGES = {
     "lesions": 11,
     "shell": 12,
     "shape": 13,
+    "defacing": 14,
 }
-OF_THE_HEAD = {STAGES[name] for name in ("velocity", "skull_strip", "subclasses", "lesions", "shell", "shape")}
+OF_THE_HEAD = {
+    STAGES[name] for name in ("velocity", "skull_strip", "subclasses", "lesions", "shell", "shape", "defacing")
+}
 """Stages with the same numbers in all channels of a sample."""
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)

@@ -7,9 +7,9 @@ from scipy import ndimage
 
 from otfsynth.synthesis.parameters import SynthesisParameters
 from tests.references.acquisition import scan
-from tests.references.appearance import apply_gamma, bias_field, keep_mask, normalize
+from tests.references.appearance import apply_gamma, bias_field, defaced, keep_mask, normalize
 from tests.references.geometry import lookup, source_coordinates
-from tests.references.lesions import lesion_shares
+from tests.references.lesions import lesion_parts, lesion_shares, pushed_aside
 from tests.references.tissue import kept_signal, paint_tissues
 
 
@@ -33,12 +33,15 @@ def render(
     ``soft`` is a map of the second label indices and one of the first's share, ``scan_image`` the scan of a real pair.
     """
     key, size = parameters.key, parameters.size
-    source = source_coordinates(key, parameters.deformation, size)
+    source = pushed_aside(source_coordinates(key, parameters.deformation, size), parameters.mass_effect)
     found = lookup(indices, source)
     labels = swap_indices[found] if parameters.deformation.flip else found
     class_of_label = class_table[swap_indices] if parameters.deformation.flip else class_table
     targets = target_table[labels]
-    lesions = lesion_shares(parameters, targets, source)
+    hosts = targets
+    lesions = [(part, lesion_shares(parameters, part, found, hosts, source)) for part in lesion_parts(parameters)]
+    if parameters.lesion_labels is not None:
+        targets = np.where(np.isin(found, parameters.lesion_labels.labels), parameters.lesion_labels.target, targets)
     mixed = None if soft is None else (class_of_label[soft[0]], soft[1])
     image = paint_tissues(parameters, class_of_label[indices], source, lesions, brain_distance, mixed)
     seen = np.ones(size, bool)
@@ -59,7 +62,10 @@ def render(
         parameters.field_of_view,
     )
     keep &= seen
-    if parameters.lesions is not None and parameters.lesions.target is not None:
-        targets = np.where(lesions >= 0.5, parameters.lesions.target, targets)
+    if parameters.defacing is not None:
+        keep &= ~defaced(key, parameters.defacing, source, lookup(brain_distance, source))
+    for part, shares in lesions:
+        if part.target is not None:
+            targets = np.where(shares >= 0.5, part.target, targets)
     target = np.where(keep, targets, 0)
     return normalize(np.where(keep, image, 0.0), parameters.normalization), target.astype(np.uint8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from otfsynth.synthesis.lesion_parameters import LesionParameters
 from otfsynth.synthesis.parameters import SynthesisParameters
 from tests.references.appearance import mixture_noise
 from tests.references.geometry import lookup, smooth_field, smooth_fields
@@ -17,7 +18,7 @@ def paint_tissues(
     parameters: SynthesisParameters,
     classes: np.ndarray,
     source: np.ndarray,
-    lesions: np.ndarray,
+    lesions: list[tuple[LesionParameters, np.ndarray]],
     distances: np.ndarray,
     soft: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> np.ndarray:
@@ -42,9 +43,9 @@ def paint_tissues(
     std = np.sqrt(np.average([stds[part] ** 2 for part in parts], axis=0, weights=weights))
     if parameters.shell is not None:
         mean, std = paint_shell(parameters, middle == 0, distances, source, mean, std)
-    if parameters.lesions is not None:
-        mean = mean + lesions * (parameters.lesions.mean - mean)
-        std = std + lesions * (parameters.lesions.std - std)
+    for part, shares in lesions:
+        mean = mean + shares * (part.mean - mean)
+        std = std + shares * (part.std - std)
     if parameters.heterogeneity is not None:
         drawn = parameters.heterogeneity
         stage = STAGES["heterogeneity"]

@@ -20,6 +20,7 @@ from otfsynth.config.artefacts import (
     SpikesConfig,
 )
 from otfsynth.config.contrast import ContrastConfig, EnginesConfig
+from otfsynth.config.defacing import DefacingConfig
 from otfsynth.config.lesions import LesionsConfig
 from otfsynth.config.shape import ShapeVarietyConfig
 from otfsynth.config.shell import ShellConfig
@@ -160,7 +161,8 @@ def plain_config(**stages: Any) -> SynthesisConfig:
         "menu": MenuConfig(0.0, 0.0),
         "lesions": LesionsConfig(probability=0.0),
         "shell": ShellConfig(probability=0.0),
-        "field_of_view": FieldOfViewConfig(probability=0.0),
+        "defacing": DefacingConfig(probability=0.0),
+        "field_of_view": FieldOfViewConfig(probability=0.0, neck_probability=0.0),
         "signal_loss": SignalLossConfig(probability=0.0),
         "ringing": RingingConfig(probability=0.0),
         "motion": MotionConfig(probability=0.0),
@@ -258,9 +260,9 @@ def assert_agrees(bank: LabelBank, record: SynthesisParameters, tolerance: float
     expected_image, expected_target = reference(bank, record)
     ties = target != expected_target
     if (
-        record.skull_strip or record.field_of_view or record.background == "zero"
+        record.skull_strip or record.field_of_view or record.defacing or record.background == "zero"
     ):  # masks hide ties beside them, which blur shows
-        whole = dataclasses.replace(record, skull_strip=None, field_of_view=None, background="textured")
+        whole = dataclasses.replace(record, skull_strip=None, field_of_view=None, defacing=None, background="textured")
         ties |= render_one(bank, whole)[1] != reference(bank, whole)[1]
     assert np.mean(ties) < 1e-3
     scanner = record.acquisition

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,11 +21,15 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from otfsynth.config.compose import choose_hardware, compose_raw, register, to_typed, with_hardware
+from otfsynth.config.launchers import REMOTE, check_launcher, check_ray, check_shared_folder
+from otfsynth.config.machine import Machine
 from otfsynth.config.overrides import EXPLAINED, check_names, explain
 from otfsynth.resources import conf_folder
 
 Config = TypeVar("Config")
 USAGE_ERROR = 2
+SAME_NAME = r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema with the same name"
+"""Intended: conf/hydra/launcher has the names, and the types, of the launchers' own plugins."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +39,12 @@ class Job:
     Args:
         folder: where its results go; exists.
         sweep: name shared by the jobs of one ``--multirun``, ``None`` for a single run.
+        launcher: option of ``hydra/launcher`` that has started it.
     """
 
     folder: Path
     sweep: str | None = None
+    launcher: str = "basic"
 
 
 def run_command(name: str, schema: type[Config], task: Callable[[Config, Job], None]) -> None:
@@ -56,6 +63,7 @@ def run_command(name: str, schema: type[Config], task: Callable[[Config, Job], N
     arguments = get_args_parser().parse_args()
     # Hydra would print its own errors and exit with 1: let them through to be explained here.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    warnings.filterwarnings("ignore", SAME_NAME)
     try:
         if not (arguments.help or arguments.hydra_help or arguments.info or arguments.shell_completion):
             overrides, choice = _check_all_jobs(arguments, name, schema)
@@ -66,11 +74,11 @@ def run_command(name: str, schema: type[Config], task: Callable[[Config, Job], N
             sys.argv = [sys.argv[0], *flags, *overrides]
 
         def start(config: DictConfig) -> None:
-            job = _job(HydraConfig.get())
+            settings = HydraConfig.get()
             try:
-                task(to_typed(config, schema), job)
+                task(to_typed(config, schema), _job(settings))
             except EXPLAINED as error:
-                if job.sweep is not None:
+                if settings.mode == RunMode.MULTIRUN:
                     raise  # launchers hand exceptions of their jobs back, but no exit
                 _give_up(name, error, schema)  # here, or Hydra would print a line of its own before
 
@@ -85,8 +93,12 @@ def _give_up(name: str, error: Exception, schema: type[object]) -> NoReturn:
 
 
 def _job(config: HydraConf) -> Job:
+    launcher = str(config.runtime.choices["hydra/launcher"])
     sweep = Path(config.sweep.dir) if config.mode == RunMode.MULTIRUN else None
-    return Job(Path(config.runtime.output_dir), f"{sweep.parent.name}/{sweep.name}" if sweep else None)
+    setting = "hydra.run.dir" if sweep is None else "hydra.sweep.dir"
+    if launcher != REMOTE:  # whose processes have got the folder's name from the one that started them
+        check_shared_folder(any(override.startswith(f"{setting}=") for override in config.overrides.hydra), setting)
+    return Job(Path(config.runtime.output_dir), f"{sweep.parent.name}/{sweep.name}" if sweep else None, launcher)
 
 
 def _check_all_jobs(arguments: Namespace, name: str, schema: type[object]) -> tuple[list[str], str | None]:
@@ -107,10 +119,22 @@ def _check_all_jobs(arguments: Namespace, name: str, schema: type[object]) -> tu
     overrides = with_hardware(arguments.overrides, preset)
     jobs = [overrides]
     if arguments.multirun:
-        jobs = _swept(overrides, compose_raw([*searched, *with_hardware(fixed, preset)], name, schema))
+        launcher = _chosen_launcher(fixed)
+        check_launcher(launcher, preset is not None)
+        base = compose_raw([*searched, *with_hardware(fixed, preset)], name, schema)
+        if launcher == "ray":
+            settings = base.hydra.launcher.ray
+            check_ray(settings.init.get("address"), settings.remote, Machine.detect())
+        jobs = _swept(overrides, base)
     for job in jobs:
         to_typed(compose_raw([*searched, *job], name, schema), schema)
     return overrides, choice
+
+
+def _chosen_launcher(overrides: list[str]) -> str:
+    """Option of ``hydra/launcher``, read before Hydra looks for its plugin and complains in its own way."""
+    chosen = [override.partition("=")[2] for override in overrides if override.startswith("hydra/launcher=")]
+    return chosen[-1] if chosen else "basic"
 
 
 def _swept(overrides: list[str], base: DictConfig) -> list[list[str]]:

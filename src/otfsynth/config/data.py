@@ -38,7 +38,8 @@ class DataConfig:
     batch_size: int | None = None
     """Samples per training step and device; by default what ``hardware`` proposes."""
     real_validation: str | None = None
-    """A folder or a ``.csv`` list with columns ``image,label[,contrast]`` of real scans to validate on."""
+    """A folder or a ``.csv`` list with columns ``image,label[,contrast]`` of real scans to validate on.
+    Images of several channels are separated by semicolons."""
     real_validation_labels: Any = None
     """Target of each label of those references, e.g. ``{1: 3, 2: 1, 9: 255}`` (255 leaves voxels out); by default the
     labels are the scheme's. (A mapping; declared as one, Hydra would refuse its keys as unknown.)"""

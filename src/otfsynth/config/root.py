@@ -47,3 +47,21 @@ class TrainConfig:
             raise checks.ConfigurationError(
                 f"experiment_name={self.experiment_name} names a folder; give a word without slashes"
             )
+        if self.trainer.strategy == "fsdp":
+            _check_sharded(self)
+
+
+def _check_sharded(config: TrainConfig) -> None:
+    """Every rank calls the network equally often there, or the others wait for it, and none has all of its weights."""
+    problem = None
+    if config.optimizer.ema_decay > 0:
+        problem = f"keeps no average of the weights; set optimizer.ema_decay=0 (now {config.optimizer.ema_decay})"
+    elif config.data.real_validation:
+        problem = f"can't segment scans of different sizes while training; leave out {config.data.real_validation}"
+    elif config.data.validation_samples % config.trainer.processes:
+        problem = (
+            f"validates as much on each of {config.trainer.processes} GPUs; data.validation_samples="
+            f"{config.data.validation_samples} is no multiple of that"
+        )
+    if problem:
+        raise checks.ConfigurationError(f"trainer.strategy=fsdp {problem}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,6 @@ def save_run_record(config: Any, versions: dict[str, str], folder: Path) -> None
 
 
 def _write(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
+    part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")  # every process of a run writes its own
     part.write_text(text)
     os.replace(part, path)

@@ -37,6 +37,7 @@ UNSEEN = ("patch.", "affine.translation_max_mm")
 SPREAD = "mixture.mean_range"
 CHOICES = (
     ("contrast.engines.mixture", "contrast.engines.priors", "contrast.engines.physics"),
+    ("lesions.kinds.blobs", "lesions.kinds.hyperintensities", "lesions.kinds.mass", "lesions.kinds.stroke"),
     ("background.zero_probability", "background.dark_probability", "background.textured_probability"),
     ("resolution.native_probability", "resolution.isotropic_probability", "resolution.anisotropic_probability"),
 )
@@ -51,6 +52,16 @@ NEEDS: tuple[tuple[str, dict[str, float]], ...] = (
     ("background.", {"skull_strip.probability": 0.0}),
     ("subclasses.", {"subclasses.most_classes": 256}),
     ("shell.", {"background.dark_probability": 1.0, "skull_strip.probability": 0.0}),
+    ("lesions.most_blobs", {"lesions.kinds.blobs": 1.0}),
+    ("lesions.radius_mm", {"lesions.kinds.blobs": 1.0}),
+    ("lesions.kinds.", {"lesions.probability": 1.0}),
+    ("lesions.hyperintensities.", {"lesions.probability": 1.0, "lesions.kinds.hyperintensities": 1.0}),
+    ("lesions.mass.", {"lesions.probability": 1.0, "lesions.kinds.mass": 1.0}),
+    ("lesions.mass.oedema_mm", {"lesions.mass.oedema_probability": 1.0}),
+    ("lesions.mass.necrosis_share", {"lesions.mass.necrosis_probability": 1.0}),
+    ("lesions.stroke.", {"lesions.probability": 1.0, "lesions.kinds.stroke": 1.0}),
+    ("defacing.", {"skull_strip.probability": 0.0}),
+    ("field_of_view.neck", {"field_of_view.probability": 0.0, "field_of_view.neck_probability": 1.0}),
     ("skull_strip.edge", {"skull_strip.poor_probability": 0.0}),
     ("skull_strip.poor_edge", {"skull_strip.poor_probability": 1.0}),
     ("resolution.", {"menu.clinical_probability": 0.0, "menu.low_field_probability": 0.0}),
@@ -61,6 +72,9 @@ NEEDS: tuple[tuple[str, dict[str, float]], ...] = (
     ("menu.low_field", {"menu.clinical_probability": 0.0, "menu.low_field_probability": 1.0}),
     ("coils.", {"noise.probability": 1.0}),
     ("noise_field.", {"noise.probability": 1.0}),
+    ("channels.", {"channels.count": 2, "channels.missing_probability": 0.0}),
+    ("channels.rotation", {"channels.misregistration_probability": 1.0, "channels.translation_max_mm": 0.0}),
+    ("channels.translation", {"channels.misregistration_probability": 1.0, "channels.rotation_max_deg": 0.0}),
 )
 """What a setting whose name begins so can't be seen without; later lines win, and the swept setting over all."""
 

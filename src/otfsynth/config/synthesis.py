@@ -27,6 +27,7 @@ from otfsynth.config.artefacts import (
 )
 from otfsynth.config.channels import ChannelsConfig
 from otfsynth.config.contrast import ContrastConfig, PhysicsConfig
+from otfsynth.config.defacing import DefacingConfig
 from otfsynth.config.lesions import LesionsConfig
 from otfsynth.config.shape import ShapeVarietyConfig
 from otfsynth.config.shell import ShellConfig
@@ -238,6 +239,7 @@ class SynthesisConfig:
     shell: ShellConfig = field(default_factory=ShellConfig)
     lesions: LesionsConfig = field(default_factory=LesionsConfig)
     skull_strip: SkullStripConfig = field(default_factory=SkullStripConfig)
+    defacing: DefacingConfig = field(default_factory=DefacingConfig)
     field_of_view: FieldOfViewConfig = field(default_factory=FieldOfViewConfig)
     bias_field: BiasFieldConfig = field(default_factory=BiasFieldConfig)
     gamma: GammaConfig = field(default_factory=GammaConfig)

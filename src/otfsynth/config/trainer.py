@@ -8,6 +8,7 @@ from otfsynth.config import checks
 
 PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
+STRATEGIES = ("auto", "ddp", "fsdp")
 
 
 @dataclass
@@ -25,10 +26,16 @@ class TrainerConfig:
     """Pictures are drawn at every k-th validation; 0 draws none."""
     batch_dice: bool = False
     """Dice over the whole batch instead of sample by sample (nnU-Net uses it for small patches)."""
+    accumulate: int = 1
+    """Batches whose gradients are averaged for one step; the samples of a step are data.batch_size x accumulate x
+    devices x num_nodes, and two runs that agree in this product see the same samples in the same steps."""
     accelerator: str = "auto"
     devices: int = 1
+    """Processes of each machine, one GPU each."""
+    num_nodes: int = 1
+    """Machines; srun or torchrun starts the processes then (docs/scaling.md)."""
     strategy: str = "auto"
-    """Lightning's strategy, e.g. ``ddp``; ``auto`` chooses it from ``devices``."""
+    """``ddp``: every GPU keeps the whole network; ``fsdp``: each keeps a part; ``auto``: one GPU, or ddp for several."""
     precision: str = "auto"
     """``auto``: bf16-mixed where the processor or GPU computes in bfloat16, 16-mixed on older GPUs, else 32-true."""
     channels_last: bool = False
@@ -40,10 +47,17 @@ class TrainerConfig:
     progress: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("max_steps", "validate_every_steps", "real_validation_every", "log_every_steps", "devices"):
+        at_least_one = ("max_steps", "validate_every_steps", "real_validation_every", "log_every_steps")
+        for name in (*at_least_one, "accumulate", "devices", "num_nodes"):
             checks.check_at_least(f"trainer.{name}", getattr(self, name), 1)
         if self.checkpoint_every_steps is not None:
             checks.check_at_least("trainer.checkpoint_every_steps", self.checkpoint_every_steps, 1)
         checks.check_at_least("trainer.pictures_every", self.pictures_every, 0)
         checks.check_choice("trainer.precision", self.precision, PRECISIONS)
         checks.check_choice("trainer.accelerator", self.accelerator, ACCELERATORS)
+        checks.check_choice("trainer.strategy", self.strategy, STRATEGIES)
+
+    @property
+    def processes(self) -> int:
+        """Processes that train together, on all machines."""
+        return self.devices * self.num_nodes

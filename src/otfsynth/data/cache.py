@@ -8,7 +8,7 @@ import io
 import json
 import logging
 import os
-import threading
+import uuid
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -103,8 +103,9 @@ class PreparedMapCache:
         buffer = io.BytesIO()
         named: dict[str, Any] = dict(arrays)
         np.savez(buffer, **named)
-        # Processes and threads that prepare the same map write different files, then rename: the last one wins
-        part = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+        # Whoever prepares the same map, also on another machine that shares the folder, writes a file of its own, then
+        # renames it: the last one wins
+        part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             part.write_bytes(buffer.getbuffer())

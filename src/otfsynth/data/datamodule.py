@@ -122,8 +122,8 @@ class SyntheticDataModule(pl.LightningDataModule):
         """Samples of the stream used by optimiser steps so far, all ranks together; prefetched ones do not count."""
         if self.training_set is None:
             return self._resume_position
-        steps = self._position()[2] - self._first_step
-        return self.training_set.start + steps * self.training_set.samples_per_step
+        batches = (self._position()[2] - self._first_step) * self._batches_per_step()
+        return self.training_set.start + batches * self.training_set.samples_per_step
 
     def state_dict(self) -> dict[str, Any]:
         """Where a resumed run goes on."""
@@ -168,6 +168,10 @@ class SyntheticDataModule(pl.LightningDataModule):
         """(rank, world size, optimiser steps done) of the trainer; (0, 1, 0) without one."""
         trainer = self.trainer
         return (0, 1, 0) if trainer is None else (trainer.global_rank, trainer.world_size, trainer.global_step)
+
+    def _batches_per_step(self) -> int:
+        """Batches of a rank whose gradients make one optimiser step."""
+        return 1 if self.trainer is None else self.trainer.accumulate_grad_batches
 
     def _device(self) -> torch.device:
         """Where the trainer computes; the CPU without one."""

@@ -1,8 +1,9 @@
 """The endless stream of synthetic batches, addressed by sample index.
 
-The stream of a run depends on its seed alone: rank r of w draws, at global step g, the samples
+The stream of a run depends on its seed alone: rank r of w draws, as its g-th batch, the samples
 ``start + g * batch_size * w + r * batch_size + j`` for j = 0 .. batch_size - 1. Whoever knows the step knows the
-samples, so a restart continues exactly where the last optimiser step ended.
+samples, so a restart continues exactly where the last optimiser step ended. Where a step takes a batches of each rank
+(gradient accumulation), these are consecutive: a step's samples depend on the product ``batch_size * w * a`` alone.
 """
 
 from __future__ import annotations

@@ -78,6 +78,11 @@ def find_pairs(config: DataConfig, scheme: LabelScheme) -> list[RealPairSource]:
     assert config.real_training is not None
     option = "data.real_training"
     scans = find_pairs_of_files(Path(config.real_training).expanduser(), option)
+    several = next((scan for scan in scans if scan.others), None)
+    if several is not None:
+        raise ValidationListError(
+            f"{option}: '{several.name}' has {several.channels} images; give one for each label map"
+        )
     missing = [path for scan in scans for path in (scan.image, scan.label) if not path.is_file()]
     if missing:
         listing = "\n".join(f"  '{path}' does not exist" for path in missing)

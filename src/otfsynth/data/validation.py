@@ -33,11 +33,18 @@ class ValidationScan:
     image: Path
     label: Path
     contrast: str = ""
+    others: tuple[Path | None, ...] = ()
+    """Images of further channels; ``None`` where one is missing."""
 
     @property
     def name(self) -> str:
         """File name of the image without its suffix."""
         return volume_stem(self.image)
+
+    @property
+    def channels(self) -> int:
+        """Number of images, missing ones included."""
+        return 1 + len(self.others)
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,8 @@ class ValidationCase:
 
     Args:
         scan: where they come from.
-        image: float32 (x, y, z), intensities as stored.
+        image: float32 (x, y, z), intensities as stored; (channels, x, y, z) on the grid of the first where there are
+            several, 0 where one is missing.
         affine: (4, 4) voxel index to RAS world millimetres.
         reference: uint8 (x, y, z) target values, 255 where voxels do not count.
     """
@@ -55,6 +63,11 @@ class ValidationCase:
     image: np.ndarray
     affine: np.ndarray
     reference: np.ndarray
+
+    @property
+    def first_image(self) -> np.ndarray:
+        """The image of the first channel, (x, y, z)."""
+        return self.image if self.image.ndim == 3 else np.asarray(self.image[0])
 
 
 class ValidationCases(Sequence[ValidationCase]):
@@ -71,21 +84,29 @@ class ValidationCases(Sequence[ValidationCase]):
 
     @classmethod
     def from_path(
-        cls, path: str | Path, scheme: LabelScheme, targets: Mapping[int, int] | None = None
+        cls, path: str | Path, scheme: LabelScheme, targets: Mapping[int, int] | None = None, channels: int = 1
     ) -> ValidationCases:
         """Find the scans that ``data.real_validation`` names and check every one of them.
 
         Args:
             path: a ``.csv`` list with columns ``image,label[,contrast]`` (relative paths start at the list), or a
                 folder with ``images/`` and ``labels/`` that hold files of the same names (nnU-Net's ``imagesTr``,
-                ``labelsTr`` and ``_0000`` are understood).
+                ``labelsTr`` and ``_0000`` are understood). Several channels are files of one cell, separated by
+                semicolons (nothing between two where one is missing), or those of nnU-Net's ``_0001`` and so on.
             scheme: gives each label its target.
             targets: replaces the scheme where the references have labels of their own.
+            channels: images that the network takes.
 
         Raises:
             ValidationListError: files are missing or damaged, or hold labels without a target; all in one message.
         """
         scans = find_pairs_of_files(Path(path).expanduser(), "data.real_validation")
+        wrong = next((scan for scan in scans if scan.channels != channels), None)
+        if wrong is not None:
+            raise ValidationListError(
+                f"data.real_validation: '{wrong.name}' has {wrong.channels} image(s), the network takes "
+                f"synthesis.channels.count={channels}; list as many for every scan, separated by semicolons"
+            )
         by_scheme = dict(zip(scheme.generation_labels, scheme.target_labels, strict=True))
         cases = cls(scans, {0: 0, **targets} if targets else by_scheme)
         cases.check(scheme.target_count)
@@ -108,7 +129,10 @@ class ValidationCases(Sequence[ValidationCase]):
         image = read_volume(scan.image, np.float32)
         x, y, z = image.data.shape
         reference = self._reference(scan, Grid((x, y, z), image.affine))
-        return ValidationCase(scan, np.nan_to_num(image.data), image.affine, reference)
+        data = np.nan_to_num(image.data)
+        if scan.others:
+            data = np.stack([data, *(_on_grid(path, Grid((x, y, z), image.affine)) for path in scan.others)])
+        return ValidationCase(scan, data, image.affine, reference)
 
     def of_rank(self, rank: int, world_size: int) -> ValidationCases:
         """Every ``world_size``-th scan from ``rank`` on."""
@@ -153,6 +177,14 @@ class ValidationCases(Sequence[ValidationCase]):
         return table[inverse].reshape(labels.shape)
 
 
+def _on_grid(path: Path | None, grid: Grid) -> np.ndarray:
+    """A further channel at the voxels of the first; 0 where it is missing."""
+    if path is None:
+        return np.zeros(grid.shape, np.float32)
+    image = read_volume(path, np.float32)
+    return resample_to_grid(np.nan_to_num(image.data), image.affine, grid)
+
+
 def find_pairs_of_files(path: Path, option: str) -> list[ValidationScan]:
     """Scans with label maps, of a ``.csv`` list or a folder.
 
@@ -179,8 +211,13 @@ def _listed(path: Path, option: str) -> list[ValidationScan]:
         rows = [row for row in reader if (row["image"] or "").strip()]
     scans = []
     for row in rows:
-        image, label = (path.parent / Path((row[column] or "").strip()).expanduser() for column in ("image", "label"))
-        scans.append(ValidationScan(image, label, (row.get("contrast") or "").strip() or describe(image).contrast))
+        label = path.parent / Path((row["label"] or "").strip()).expanduser()
+        cells = [cell.strip() for cell in row["image"].split(";")]
+        image, *others = (path.parent / Path(cell).expanduser() if cell else None for cell in cells)
+        if image is None:
+            raise ValidationListError(f"'{path}': '{row['image']}' has no first image, which gives the grid; name it")
+        contrast = (row.get("contrast") or "").strip() or describe(image).contrast
+        scans.append(ValidationScan(image, label, contrast, tuple(others)))
     if not scans:
         raise ValidationListError(f"'{path}' lists no scan; add one per line below image,label")
     return scans
@@ -195,13 +232,31 @@ def _in_folder(folder: Path, option: str) -> list[ValidationScan]:
         )
     references = {volume_stem(file): file for file in sorted(labels.iterdir()) if is_volume_name(file)}
     scans, lonely = [], []
-    for image in sorted(file for file in images.iterdir() if is_volume_name(file)):
+    for image, others in _grouped(sorted(file for file in images.iterdir() if is_volume_name(file))):
         stem = volume_stem(image)
         reference = references.get(stem) or references.get(re.sub(r"_0000$", "", stem))
         if reference is None:
             lonely.append(f"'{image}' has no file of its name in '{labels}'")
         else:
-            scans.append(ValidationScan(image, reference, describe(image).contrast))
+            scans.append(ValidationScan(image, reference, describe(image).contrast, others))
     if lonely or not scans:
         raise ValidationListError("\n".join(lonely) or f"'{images}' holds no NIfTI or MGZ file")
     return scans
+
+
+def _grouped(files: Sequence[Path]) -> list[tuple[Path, tuple[Path | None, ...]]]:
+    """First channels with the others, by nnU-Net's suffixes; a gap between two numbers is a missing channel."""
+    further: dict[str, dict[int, Path]] = {}
+    firsts = []
+    stems = {volume_stem(file) for file in files}
+    for file in files:
+        match = re.fullmatch(r"(.+)_(\d{4})", volume_stem(file))
+        if match and int(match[2]) > 0 and f"{match[1]}_0000" in stems:
+            further.setdefault(f"{match[1]}_0000", {})[int(match[2])] = file
+        else:
+            firsts.append(file)
+    groups = []
+    for first in firsts:
+        numbers = further.get(volume_stem(first), {})
+        groups.append((first, tuple(numbers.get(number) for number in range(1, max(numbers, default=0) + 1))))
+    return groups

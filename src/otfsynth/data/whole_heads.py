@@ -24,7 +24,7 @@ def whole_head_size(spacing_mm: float) -> list[int]:
 def draw_record(synthesizer: Synthesizer, index: int, patch_size: Sequence[int] | None) -> SynthesisParameters:
     """The record of a sample as training would see it, or of a whole head where no patch size is given."""
     record = synthesizer.sample_parameters(index)
-    return record if patch_size is not None else _with_brain_centred(record, synthesizer.bank[record.map_index])
+    return record if patch_size is not None else _with_brain_centred(record, synthesizer.label_map(record))
 
 
 def _with_brain_centred(record: SynthesisParameters, label_map: LabelMapLike) -> SynthesisParameters:

@@ -134,8 +134,8 @@ class SlidingWindowPredictor:
         """Segment one scan.
 
         Args:
-            image: (x, y, z) intensities as stored, or (channels, x, y, z) on one grid. For images of several grids, or
-                missing ones, :func:`otfsynth.inference.channels.prepare_channels` and :meth:`segment`.
+            image: (x, y, z) intensities as stored, or (channels, x, y, z) on one grid, 0 where one is missing.
+                For images of several grids: :func:`otfsynth.inference.channels.prepare_channels` and :meth:`segment`.
             affine: (4, 4) voxel index to RAS world millimetres.
             keep_probabilities: return them too; they take 2 bytes per voxel and label.
 
@@ -143,9 +143,8 @@ class SlidingWindowPredictor:
             ImageError: the image is not 3-D, is empty or constant, or has not as many channels as the networks take.
         """
         if image.ndim == 4:
-            prepared = prepare_channels(
-                list(image), [affine] * len(image), self.spacing_mm, normalization=self.normalization
-            )
+            given = [channel if channel.any() else None for channel in image]
+            prepared = prepare_channels(given, [affine] * len(given), self.spacing_mm, normalization=self.normalization)
             return self.segment(prepared, keep_probabilities=keep_probabilities)
         prepared = prepare_image(image, affine, self.spacing_mm, normalization=self.normalization)
         return self.segment(prepared, keep_probabilities=keep_probabilities)

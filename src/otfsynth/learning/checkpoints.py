@@ -16,6 +16,7 @@ from torch import Tensor
 
 from otfsynth.learning.module import SegmentationModule
 from otfsynth.learning.signals import StopRequest, TrainingInterrupted
+from otfsynth.learning.steps import count_batches_anew, ends_step
 from otfsynth.networks import Checkpoint, load_checkpoint, save_checkpoint
 
 LAST, BEST = "last.ckpt", "best.ckpt"
@@ -70,7 +71,8 @@ class Checkpoints(CheckpointCallback):
     """Writes ``last.ckpt`` and ``best.ckpt``, also when the run is asked to stop.
 
     ``last.ckpt`` follows every validation and, if wanted, every n steps; ``best.ckpt`` is the one with the highest
-    moving average of the pseudo-Dice. SIGINT and SIGTERM end the run after the step or validation batch under way.
+    moving average of the pseudo-Dice. The signals of :data:`otfsynth.learning.signals.STOPPING` end the run after the
+    step or validation batch under way.
 
     Args:
         folder: where the two files are.
@@ -83,7 +85,7 @@ class Checkpoints(CheckpointCallback):
         self.best_score: float | None = None
         self.best_step: int | None = None
         self.stop = StopRequest()
-        """Filled by SIGINT and SIGTERM while training."""
+        """Filled by a signal while training."""
         self._validation_unfinished = False
 
     @property
@@ -112,8 +114,10 @@ class Checkpoints(CheckpointCallback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Save where it is time to; a validation that follows this step saves by itself."""
+        if not ends_step(trainer, batch_idx):
+            return
         step = trainer.global_step
-        at_interval = step % int(trainer.val_check_batch or 1) == 0
+        at_interval = (batch_idx + 1) % int(trainer.val_check_batch or 1) == 0
         if at_interval and sum(trainer.num_val_batches) > 0:
             return
         self._stop_if_asked(trainer)
@@ -168,6 +172,12 @@ class Checkpoints(CheckpointCallback):
                 "current": nothing,
                 "is_last_batch": False,
             }
+
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Count batches by this run's accumulation, not by that of the run that wrote the checkpoint."""
+        count_batches_anew(checkpoint, trainer.accumulate_grad_batches)
 
     def _stop_if_asked(self, trainer: pl.Trainer, validating: bool = False) -> None:
         asked = self.stop.received is not None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import wandb
 from lightning.pytorch.loggers import Logger, WandbLogger
+from lightning.pytorch.utilities import rank_zero_only
 
 from otfsynth.config.logger import LoggerConfig
 from otfsynth.config.machine import has_wandb_key, wandb_mode
@@ -39,7 +40,7 @@ def build_loggers(config: LoggerConfig, run_dir: str | Path, group: str | None =
         name=config.run_name or f"{run_dir.parent.name}/{run_dir.name}",
         save_dir=run_dir,
         offline=mode == "offline",
-        id=_run_id(run_dir),
+        id=_run_id(run_dir) if rank_zero_only.rank == 0 else None,  # the others log nothing
         project=config.project,
         entity=config.entity,
         group=config.group or group,

@@ -8,6 +8,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
+from torch.distributed.fsdp import FullyShardedDataParallel
 
 from otfsynth.config.optimizer import OptimizerConfig
 from otfsynth.data.validation import ValidationCase
@@ -91,9 +92,15 @@ class SegmentationModule(pl.LightningModule):
         return loss
 
     def configure_gradient_clipping(self, optimizer: Any, *unused: Any, **options: Any) -> None:
-        """Clip the norm of the whole gradient."""
-        if self.optimizer_config.gradient_clip > 0:
-            self.clip_gradients(optimizer, self.optimizer_config.gradient_clip, "norm")
+        """Clip the norm of the whole gradient, also of one whose parts are on several GPUs."""
+        largest = self.optimizer_config.gradient_clip
+        if largest <= 0:
+            return
+        whole = self.trainer.strategy.model
+        if isinstance(whole, FullyShardedDataParallel):
+            whole.clip_grad_norm_(largest)
+        else:
+            self.clip_gradients(optimizer, largest, "norm")
 
     def optimizer_step(self, *arguments: Any, **options: Any) -> None:
         """Step, then let the moving average follow."""

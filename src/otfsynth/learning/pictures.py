@@ -114,7 +114,7 @@ def _panels(batch: Any, prediction: np.ndarray | None, count: int) -> list[Panel
 
 def _scan_panel(score: ScanScore) -> Panel:
     case = score.case
-    image, affine = to_canonical(case.image, case.affine)
+    image, affine = to_canonical(case.first_image, case.affine)
     x, y, z = (float(size) for size in spacing_of(affine))
     dice = "  ".join(f"{value:.2f}" for value in score.dice)
     title = f"{case.scan.name} {case.scan.contrast}  Dice {dice}"

@@ -16,6 +16,7 @@ import torch
 
 from otfsynth.data.datamodule import SyntheticDataModule
 from otfsynth.learning.module import SegmentationModule
+from otfsynth.learning.steps import ends_step
 
 COLUMNS = ("step", "seconds", "metric", "value")
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class Records(pl.Callback):
         self.latest: dict[str, float] = {}
         """Last value of every metric."""
         self._begin = self._window_begin = time.perf_counter()
-        self._window_steps = 0
+        self._window_batches = 0
         self._window_waiting = 0.0
         self._window_loss = torch.zeros(())
 
@@ -77,11 +78,11 @@ class Records(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Add the step to the window; record the window where it is full."""
+        """Add the batch to the window; record the window where it is full."""
         assert isinstance(pl_module, SegmentationModule)
         self._window_loss = self._window_loss.to(pl_module.latest_loss.device) + pl_module.latest_loss
-        self._window_steps += 1
-        if trainer.global_step % self.every_steps == 0:
+        self._window_batches += 1
+        if ends_step(trainer, batch_idx) and trainer.global_step % self.every_steps == 0:
             self._record_window(trainer)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -119,20 +120,20 @@ class Records(pl.Callback):
 
     def _open_window(self, trainer: pl.Trainer) -> None:
         self._window_begin = time.perf_counter()
-        self._window_steps = 0
+        self._window_batches = 0
         self._window_waiting = _waiting_seconds(trainer)
         self._window_loss = torch.zeros(())
 
     def _record_window(self, trainer: pl.Trainer) -> None:
-        if self._window_steps == 0:
+        if self._window_batches == 0:
             return
-        loss = float(self._window_loss) / self._window_steps  # waits for the device, so before the clock is read
+        loss = float(self._window_loss) / self._window_batches  # waits for the device, so before the clock is read
         seconds = time.perf_counter() - self._window_begin
         waiting = _waiting_seconds(trainer) - self._window_waiting
         metrics = {
             "train/loss": loss,
             "train/learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"]),
-            "train/samples_per_second": self._window_steps * _samples_per_step(trainer) / seconds,
+            "train/samples_per_second": self._window_batches * _samples_per_batch(trainer) / seconds,
             "train/synthesis_share": min(waiting / seconds, 1.0),
         }
         self.record(trainer, metrics)
@@ -151,7 +152,7 @@ def _waiting_seconds(trainer: pl.Trainer) -> float:
     return 0.0 if training_set is None else training_set.waiting_seconds
 
 
-def _samples_per_step(trainer: pl.Trainer) -> int:
+def _samples_per_batch(trainer: pl.Trainer) -> int:
     training_set = _training_set(trainer)
     return 1 if training_set is None else training_set.samples_per_step
 

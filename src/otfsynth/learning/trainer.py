@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import TypeVar
 
 import lightning.pytorch as pl
-import torch
 from lightning.pytorch.loggers import Logger
 
 from otfsynth.config.trainer import TrainerConfig
 from otfsynth.data.datamodule import SyntheticDataModule
 from otfsynth.learning.checkpoints import CheckpointFiles, Checkpoints, find_resume
+from otfsynth.learning.devices import check_devices, choose_accelerator
 from otfsynth.learning.module import SegmentationModule
 from otfsynth.learning.pictures import Pictures
 from otfsynth.learning.progress import StepProgress
 from otfsynth.learning.records import Records
+from otfsynth.learning.sharding import build_strategy
 from otfsynth.networks.precision import choose_precision
 
 # Lightning's advice for runs of another kind: samples are made on the device, not loaded by workers.
@@ -49,6 +50,9 @@ def build_trainer(
         loggers: Lightning loggers (for instance W&B); ``metrics.csv`` is written in any case.
         callbacks: further callbacks, called before the run's own.
         run_dir: folder of the run.
+
+    Raises:
+        ConfigurationError: devices, machines or strategy do not fit this machine.
     """
     run_dir = Path(run_dir)
     records = Records(run_dir, config.log_every_steps)
@@ -59,16 +63,19 @@ def build_trainer(
     ]
     if config.pictures_every > 0:
         own.insert(0, Pictures(run_dir / "pictures", config.pictures_every))
-    accelerator = _accelerator(config.accelerator)
+    check_devices(config)
+    accelerator = choose_accelerator(config.accelerator)
     with _quiet():
         return pl.Trainer(
             accelerator=accelerator,
             devices=config.devices,
-            strategy=config.strategy,
+            num_nodes=config.num_nodes,
+            strategy=build_strategy(config.strategy),
             precision=choose_precision(config.precision, "cuda" if accelerator == "gpu" else accelerator),  # type: ignore[arg-type]
             max_steps=config.max_steps,
             max_epochs=-1,  # one endless epoch: the stream has no end, steps count
-            val_check_interval=min(config.validate_every_steps, config.max_steps),
+            accumulate_grad_batches=config.accumulate,
+            val_check_interval=min(config.validate_every_steps, config.max_steps) * config.accumulate,  # in batches
             check_val_every_n_epoch=None,
             num_sanity_val_steps=0,
             logger=list(loggers) or False,
@@ -99,7 +106,8 @@ def fit(
         Last value of every metric.
 
     Raises:
-        TrainingInterrupted: SIGINT or SIGTERM came; the checkpoint is written. It exits the process with 130 or 143.
+        TrainingInterrupted: SIGINT, SIGTERM or a cluster's warning came; the checkpoint is written. It exits the process
+            with 128 + the signal's number.
         otfsynth.networks.CheckpointError: the checkpoint is damaged, foreign, or of another network or label scheme.
     """
     checkpoints = _callback(trainer, Checkpoints)
@@ -131,13 +139,6 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         talker.setLevel(level)
-
-
-def _accelerator(wanted: str) -> str:
-    """``cpu``, ``gpu`` or ``mps``."""
-    if wanted == "auto":
-        return "gpu" if torch.cuda.is_available() else "cpu"
-    return "gpu" if wanted == "cuda" else wanted
 
 
 def _callback(trainer: pl.Trainer, kind: type[T]) -> T:

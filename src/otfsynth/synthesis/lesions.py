@@ -1,102 +1,188 @@
-"""Drawing lesions: where they lie, how large they are, how they look and what they are called."""
+"""Drawing lesions: of which kind, how they look, what they push aside and what they are called."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from torch import Tensor
 
 from otfsynth.config.checks import ConfigurationError
 from otfsynth.config.lesions import LesionsConfig
 from otfsynth.labels import LabelScheme
+from otfsynth.labels.names import check_names, named_labels
+from otfsynth.synthesis.lesion_parameters import (
+    LARGE_BUMPS_VOXELS,
+    LesionLabelParameters,
+    LesionParameters,
+    MassEffectParameters,
+)
+from otfsynth.synthesis.lesion_places import (
+    Anatomy,
+    Blobs,
+    draw_voxel,
+    hyperintensities,
+    log_uniform,
+    scattered,
+    stroke,
+)
 from otfsynth.synthesis.random_stream import RandomStream
-from otfsynth.types import SampleKey
+from otfsynth.types import SampleKey, vector
 
 if TYPE_CHECKING:
-    from otfsynth.synthesis.parameters import MixtureParameters, Vector
+    from otfsynth.synthesis.parameters import MixtureParameters, SequenceParameters
+    from otfsynth.synthesis.physics import PhysicsEngine
 
-EDGE_SPACING_VOXELS = 8
-DARKER = ("T1w",)
-"""Contrasts in which lesions of white matter are darker than it; in the others they are brighter."""
+KINDS = ("blobs", "hyperintensities", "mass", "stroke")
+MASS_HOSTS, CORE_HOSTS = ("GM", "WM"), ("GM", "WM", "CSF")
+DEEPEST_MM = 16.0
+"""Distances from the brain's surface are stored up to here."""
+GRADED, LEAST_SEVERITY = ("white-matter lesion", "oedema"), 0.3
+"""Tissues that are found between healthy and wholly changed."""
+SKULL_SHARE = 1.25
+"""Least distance of a mass from the brain's surface in units of the reach of its effect, so that the skull stays."""
+
+
+class DrawnLesions(NamedTuple):
+    """Parts of the lesions of a sample; oedema is painted first, what is dead in a mass last."""
+
+    lesions: LesionParameters | None = None
+    oedema: LesionParameters | None = None
+    necrosis: LesionParameters | None = None
+    mass_effect: MassEffectParameters | None = None
 
 
 @dataclass(frozen=True)
-class LesionParameters:
-    """One entry a blob in ``centres_voxels``, voxels of the label map, and ``radii_voxels``."""
+class Painter:
+    """Draws means and deviations of lesion tissues that agree with the contrast of the sample."""
 
-    centres_voxels: tuple[Vector, ...]
-    radii_voxels: tuple[float, ...]
-    mean: float
-    std: float
-    edge_roughness: float
-    softness_voxels: float
-    hosts: tuple[int, ...]
-    """Target values in which lesions lie."""
-    target: int | None
-    """Target value of lesion voxels; ``None`` leaves their own."""
+    config: LesionsConfig
+    mixture: MixtureParameters
+    physics: PhysicsEngine | None
+    sequence: SequenceParameters | None
+    stream: RandomStream
+    """Of the channel: all channels have the same lesions, each its own look of them."""
+
+    def paint(self, part: LesionParameters, blobs: Blobs, tissue: str, anatomy: Anatomy) -> LesionParameters:
+        """A part with blobs and intensity: by the signal equation of the sequence, or brighter or darker than the
+        hosts around its first blob.
+        """
+        (centres, radii), stream = blobs, self.stream
+        around = self.mixture.means[anatomy.host_class(centres[0], part.hosts)]
+        difference = stream.uniform(self.config.contrast[0], self.config.contrast[1])
+        mean = max(around - difference if stream.happens(0.5) else around + difference, 0.0)
+        std = stream.uniform(0.0, self.config.std_max)
+        severity = stream.uniform(LEAST_SEVERITY, 1.0) if tissue in GRADED else 1.0
+        if self.physics is not None and self.sequence is not None:
+            mean, std = self.physics.draw_tissue(tissue, self.sequence, stream)
+            mean = around + severity * (mean - around)
+        places = tuple(vector(centre) for centre in centres)
+        return replace(part, centres_voxels=places, radii_voxels=tuple(radii.tolist()), mean=mean, std=std)
 
 
-def sample_lesions(
-    config: LesionsConfig,
-    label_map: Tensor,
-    foreground: Sequence[Tensor],
-    scheme: LabelScheme,
-    mixture: MixtureParameters,
-    contrast: str | None,
-    spacing_mm: float,
-    key: SampleKey,
-) -> LesionParameters | None:
-    """Blobs around random voxels of the host targets.
+def sample_lesions(config: LesionsConfig, anatomy: Anatomy, painter: Painter, key: SampleKey) -> DrawnLesions:
+    """Lesions of one kind in the tissues of one label map.
 
     Args:
-        config: ranges and probabilities.
-        label_map: indices, uint8 (x, y, z).
-        foreground: per target, int32 (n, 3) voxels.
-        scheme: names of the targets.
-        mixture: intensities of the classes.
-        contrast: of the sequence that gave them, ``None`` for random ones.
-        spacing_mm: working spacing.
-        key: address of the sample.
+        config: ranges, shares and probabilities.
+        anatomy: the label map.
+        painter: gives them their intensities.
+        key: address of the sample, without its channel.
 
     Raises:
         ConfigurationError: the scheme has no target of the name that lesions shall have.
     """
-    stream = RandomStream(key.shared, "lesions")
+    stream = RandomStream(key, "lesions")
     if not stream.happens(config.probability):
+        return DrawnLesions()
+    kind = stream.choice(KINDS, [getattr(config.kinds, name) for name in KINDS])
+    names = {"mass": MASS_HOSTS, "stroke": config.stroke.hosts}.get(kind, config.hosts)
+    hosts = anatomy.targets(names)
+    tissues = anatomy.voxels(hosts)
+    if not tissues:
+        return DrawnLesions()
+    softness = stream.uniform(config.softness_voxels[0], config.softness_voxels[1])
+    target = target_value(config, anatomy.scheme)
+    part = LesionParameters((), (), 0.0, 0.0, config.edge_roughness, softness, hosts, target, kind=kind)
+    if kind == "mass":
+        return _draw_mass(config, anatomy, painter, part, draw_voxel(tissues, stream), stream)
+    if kind == "stroke":
+        blobs, side = stroke(config.stroke, anatomy, tissues, stream)
+        tissue = "chronic infarct" if stream.happens(config.stroke.chronic_probability) else "acute infarct"
+        part = replace(part, host_labels=side)
+        return DrawnLesions(painter.paint(part, blobs, tissue, anatomy))
+    if kind == "hyperintensities":
+        blobs = hyperintensities(config.hyperintensities, anatomy, tissues, stream)
+    else:
+        count = 1 + stream.integer(config.most_blobs)
+        blobs = scattered(tissues, log_uniform(config.radius_mm, anatomy.spacing_mm, count, stream), stream)
+    return DrawnLesions(painter.paint(part, blobs, "white-matter lesion", anatomy))
+
+
+def _draw_mass(
+    config: LesionsConfig,
+    anatomy: Anatomy,
+    painter: Painter,
+    part: LesionParameters,
+    centre: np.ndarray,
+    stream: RandomStream,
+) -> DrawnLesions:
+    """Core, oedema, dead middle and displacement; radii are drawn as they are seen, and stored where they come from."""
+    mass = config.mass
+    radius = float(log_uniform(mass.radius_mm, anatomy.spacing_mm, 1, stream)[0])
+    x, y, z = centre.tolist()
+    encoded = int(anatomy.brain_distance[x, y, z])
+    depth_mm = max((128 - encoded) / 8, 1.0) if encoded > 0 else DEEPEST_MM
+    reach = stream.uniform(mass.effect_reach[0], mass.effect_reach[1]) * radius
+    reach = min(reach, depth_mm / anatomy.spacing_mm / SKULL_SHARE)
+    effect = MassEffectParameters(vector(centre), stream.uniform(mass.effect[0], mass.effect[1]), reach)
+
+    def draw(hosts: tuple[int, ...], seen: float, tissue: str) -> LesionParameters:
+        blobs = (centre[None].astype(np.float64), np.array([effect.source_radius(seen)]))
+        shape = replace(part, hosts=hosts, edge_spacing_voxels=LARGE_BUMPS_VOXELS)
+        return painter.paint(shape, blobs, tissue, anatomy)
+
+    core_hosts = anatomy.targets(CORE_HOSTS)
+    core = draw(core_hosts, radius, "tumour")
+    has_oedema, has_necrosis = stream.happens(mass.oedema_probability), stream.happens(mass.necrosis_probability)
+    width = stream.uniform(mass.oedema_mm[0], mass.oedema_mm[1]) / anatomy.spacing_mm
+    oedema = draw(anatomy.targets(config.hosts), radius + width, "oedema")
+    share = stream.uniform(mass.necrosis_share[0], mass.necrosis_share[1])
+    necrosis = draw(core_hosts, share * radius, "necrosis")
+    has_oedema = has_oedema and len(oedema.hosts) > 0
+    return DrawnLesions(core, oedema if has_oedema else None, necrosis if has_necrosis else None, effect)
+
+
+def sample_lesion_labels(config: LesionsConfig, scheme: LabelScheme) -> LesionLabelParameters | None:
+    """Labels of the map that get the target of lesions; None where there is no such target or label."""
+    target, labels = target_value(config, scheme), named_labels(scheme, config.labels)
+    if config.probability == 0 or target is None or not labels:
         return None
-    target = target_value(config, scheme)
-    hosts = [value for value, name in enumerate(scheme.target_names) if value > 0 and name in config.hosts]
-    voxels = [foreground[value - 1] for value in hosts if len(foreground[value - 1])]
-    if not voxels:
-        return None
-    count = 1 + stream.integer(config.most_blobs)
-    centres = []
-    for _ in range(count):
-        tissue = voxels[stream.integer(len(voxels))]
-        x, y, z = tissue[stream.integer(len(tissue))].tolist()
-        centres.append((float(x), float(y), float(z)))
-    low, high = (math.log(radius / spacing_mm) for radius in config.radius_mm)
-    radii = np.exp(stream.uniforms(low, high, count))
-    if key.channel:  # all channels have the same blobs, each its own look of them
-        stream = RandomStream(key, "lesions")
-    index = int(label_map[tuple(int(value) for value in centres[0])])
-    around = mixture.means[scheme.class_table[index]]
-    darker = stream.happens(0.5) if contrast is None else contrast in DARKER
-    difference = stream.uniform(config.contrast[0], config.contrast[1])
-    return LesionParameters(
-        centres_voxels=tuple(centres),
-        radii_voxels=tuple(radii.tolist()),
-        mean=max(around - difference if darker else around + difference, 0.0),
-        std=stream.uniform(0.0, config.std_max),
-        edge_roughness=config.edge_roughness,
-        softness_voxels=stream.uniform(config.softness_voxels[0], config.softness_voxels[1]),
-        hosts=tuple(hosts),
-        target=target,
-    )
+    return LesionLabelParameters(labels, target)
+
+
+def paint_lesion_labels(
+    config: LesionsConfig, scheme: LabelScheme, mixture: MixtureParameters, lesions: LesionParameters | None
+) -> MixtureParameters:
+    """The mixture in which classes that hold nothing but lesions look like the lesions that were drawn."""
+    labels = named_labels(scheme, config.labels)
+    if lesions is None or not labels:
+        return mixture
+    others = {group for label, group in enumerate(scheme.generation_classes) if label not in labels}
+    means, stds = list(mixture.means), list(mixture.stds)
+    for group in {scheme.generation_classes[label] for label in labels} - others:
+        means[group], stds[group] = lesions.mean, lesions.std
+    return replace(mixture, means=tuple(means), stds=tuple(stds))
+
+
+def check_lesions(config: LesionsConfig, scheme: LabelScheme) -> None:
+    """Check target and labels of lesions against a scheme.
+
+    Raises:
+        ConfigurationError: the scheme has no target of the name, or a label is in no scheme.
+    """
+    target_value(config, scheme)
+    check_names("synthesis.lesions.labels", scheme, config.labels, LesionsConfig().labels)
 
 
 def target_value(config: LesionsConfig, scheme: LabelScheme) -> int | None:

@@ -18,7 +18,8 @@ from otfsynth.synthesis.artefacts import (
     SignalLossParameters,
     SpikesParameters,
 )
-from otfsynth.synthesis.lesions import LesionParameters
+from otfsynth.synthesis.defacing import DefacingParameters
+from otfsynth.synthesis.lesion_parameters import LesionLabelParameters, LesionParameters, MassEffectParameters
 from otfsynth.synthesis.real import RealImageParameters
 from otfsynth.synthesis.shape import ShapeParameters
 from otfsynth.synthesis.shell import ShellParameters
@@ -162,6 +163,11 @@ class SynthesisParameters:
     noise_field: NoiseFieldParameters | None = None
     storage: StorageParameters | None = None
     shape: ShapeParameters | None = None
+    defacing: DefacingParameters | None = None
+    oedema: LesionParameters | None = None
+    necrosis: LesionParameters | None = None
+    mass_effect: MassEffectParameters | None = None
+    lesion_labels: LesionLabelParameters | None = None
     real: RealImageParameters | None = None
     """Intensities of a scan in the place of ``mixture``."""
     missing: bool = False
@@ -217,6 +223,11 @@ STAGES: dict[str, type[Any]] = {
     "storage": StorageParameters,
     "shape": ShapeParameters,
     "real": RealImageParameters,
+    "defacing": DefacingParameters,
+    "oedema": LesionParameters,
+    "necrosis": LesionParameters,
+    "mass_effect": MassEffectParameters,
+    "lesion_labels": LesionLabelParameters,
     "bias_field": BiasFieldParameters,
     "acquisition": AcquisitionParameters,
 }

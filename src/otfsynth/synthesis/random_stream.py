@@ -49,6 +49,9 @@ STAGES = (
     "shape_variety",
     "channels",
     "real",
+    "defacing",
+    "neck",
+    "lesion_looks",
 )
 """Position is the number of the stream: append, never reorder."""
 

@@ -28,8 +28,11 @@ from otfsynth.synthesis.artefacts import (
 )
 from otfsynth.synthesis.channels import sample_channels
 from otfsynth.synthesis.contrast import sample_contrast
+from otfsynth.synthesis.defacing import sample_defacing
 from otfsynth.synthesis.geometry import Size, sample_deformation
-from otfsynth.synthesis.lesions import sample_lesions
+from otfsynth.synthesis.lesion_places import Anatomy
+from otfsynth.synthesis.lesions import Painter, paint_lesion_labels, sample_lesion_labels, sample_lesions
+from otfsynth.synthesis.neck import sample_neck
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.physics import PhysicsEngine
 from otfsynth.synthesis.priors import IntensityPriors
@@ -44,6 +47,9 @@ from otfsynth.synthesis.tissue import (
     sample_texture,
 )
 from otfsynth.types import SampleKey
+
+SOLID = ("GM", "WM")
+"""Targets that tell where the brain ends; all of them in schemes that have neither."""
 
 
 class BoundaryMapsLike(Protocol):
@@ -140,17 +146,23 @@ def _sample_channel(
     shares = partial(shares_of_classes, label_map.indices, label_map.foreground, maps.scheme)
     classes = maps.scheme.class_count
     mixture, background, sequence = sample_contrast(config, classes, shares, priors, physics, key)
+    anatomy = Anatomy(label_map.indices, label_map.brain_distance, label_map.foreground, maps.scheme, spacing_mm)
+    painter = Painter(config.lesions, mixture, physics, sequence, RandomStream(key, "lesion_looks"))
+    lesions = sample_lesions(config.lesions, anatomy, painter, key.shared)
     shape: Sequence[int] = tuple(label_map.indices.shape)
+    deformation = sample_deformation(config, shape, label_map.foreground, size, spacing_mm, head)
+    strip = sample_skull_strip(config.skull_strip, spacing_mm, head)
+    solid = anatomy.targets(SOLID) or range(1, maps.scheme.target_count)
     record = SynthesisParameters(
         key=key,
         label_map=label_map.name,
         map_index=map_index,
         size=size,
         spacing_mm=spacing_mm,
-        deformation=sample_deformation(config, shape, label_map.foreground, size, spacing_mm, head),
-        mixture=mixture,
+        deformation=deformation,
+        mixture=paint_lesion_labels(config.lesions, maps.scheme, mixture, lesions.lesions),
         background=background,
-        skull_strip=sample_skull_strip(config.skull_strip, spacing_mm, head),
+        skull_strip=strip,
         bias_field=sample_bias_field(config.bias_field, spacing_mm, key),
         clip_max=config.gamma.clip_max,
         gamma=gamma,
@@ -161,18 +173,14 @@ def _sample_channel(
         subclasses=sample_subclasses(config.subclasses, classes, spacing_mm, key),
         texture=sample_texture(config.texture, spacing_mm, key),
         heterogeneity=sample_heterogeneity(config.heterogeneity, classes, spacing_mm, key),
-        lesions=sample_lesions(
-            config.lesions,
-            label_map.indices,
-            label_map.foreground,
-            maps.scheme,
-            mixture,
-            sequence.contrast if sequence is not None else None,
-            spacing_mm,
-            key,
-        ),
+        **lesions._asdict(),
+        lesion_labels=sample_lesion_labels(config.lesions, maps.scheme),
         shell=sample_shell(config.shell, label_map.indices, label_map.brain_distance, background, key),
-        field_of_view=sample_field_of_view(config.field_of_view, size, head),
+        field_of_view=sample_field_of_view(config.field_of_view, size, head)
+        or sample_neck(config.field_of_view, deformation, size, label_map.foreground, solid, spacing_mm, head),
+        defacing=None
+        if strip is not None
+        else sample_defacing(config.defacing, label_map.foreground, solid, spacing_mm, head),
         signal_loss=sample_signal_loss(config.signal_loss, label_map.foreground, spacing_mm, head),
         ringing=sample_ringing(config.ringing, acquisition.spacing_voxels, key),
         motion=sample_motion(config.motion, spacing_mm, key),

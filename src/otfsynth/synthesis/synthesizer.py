@@ -16,7 +16,7 @@ from otfsynth import kernels
 from otfsynth.config.checks import ConfigurationError
 from otfsynth.config.synthesis import SynthesisConfig
 from otfsynth.synthesis.geometry import Size
-from otfsynth.synthesis.lesions import target_value
+from otfsynth.synthesis.lesions import check_lesions
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.physics import load_physics
 from otfsynth.synthesis.priors import load_priors
@@ -100,7 +100,7 @@ class Synthesizer:
         self._maps = self.bank.on("cpu")  # parameters are drawn on the host
         self._device_maps = self.bank.on(self.device) if _can_render_on(self.device) else None
         if config.lesions.probability > 0:
-            target_value(config.lesions, bank.scheme)  # a wrong name is told now, not by some later sample
+            check_lesions(config.lesions, bank.scheme)  # a wrong name is told now, not by some later sample
         self._local = threading.local()
 
     def __call__(self, indices: Sequence[int]) -> SyntheticBatch:
@@ -151,6 +151,14 @@ class Synthesizer:
             for number, channel in enumerate(record.all_channels):
                 if number == 0 or not channel.missing:
                     yield ChannelToRender(channel, label_map, image[i, number], None if number else target[i, 0])
+
+    def label_map(self, record: SynthesisParameters) -> LabelMapLike:
+        """The label map that a record was drawn from, of the bank or of its real scans.
+
+        Raises:
+            ValueError: this bank does not hold it.
+        """
+        return self._find(self._maps, record)
 
     def _find(self, maps: LabelMaps, record: SynthesisParameters) -> LabelMapLike:
         found: LabelMaps | None = maps

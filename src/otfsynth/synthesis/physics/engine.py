@@ -22,6 +22,7 @@ Values = NDArray[np.float64]
 
 FARTHEST_DEVIATE = 1.8
 """Normal deviates of tissue properties are clipped here: people whose T1 is far off are rare, and ill."""
+LESION_TISSUES = ("white-matter lesion", "tumour", "oedema", "necrosis", "acute infarct", "chronic infarct")
 MOST_TEXTURE = 0.2
 """Greatest relative spread of a property inside one class."""
 
@@ -36,6 +37,7 @@ class PhysicsEngine:
         targets: numbers of the classes of each target, background aside.
         protocols: each is drawn with its share.
         contrasts: of the channels, where the configuration names them.
+        named: every row of the tissue table.
     """
 
     config: PhysicsConfig
@@ -43,6 +45,7 @@ class PhysicsEngine:
     targets: list[list[int]]
     protocols: list[Protocol]
     contrasts: tuple[str, ...] = ()
+    named: dict[str, TissueTable] = dataclasses.field(default_factory=dict)
 
     def draw(
         self, key: SampleKey, contrast: str | None = None, session: SampleKey | None = None
@@ -87,13 +90,27 @@ class PhysicsEngine:
         chosen = stream.choice([str(number) for number in range(len(shares))], list(shares / shares.sum()))
         return protocols[int(chosen)].draw(stream)
 
-    def _draw_tissue(self, field_strength_t: float, stream: RandomStream) -> TissueProperties:
+    def draw_tissue(self, name: str, sequence: SequenceParameters, stream: RandomStream) -> tuple[float, float]:
+        """Mean and standard deviation of a tissue that is in no class, such as a lesion's, in a sample's sequence."""
+        table = self.named[name]
+        tissue = self._draw_tissue(sequence.field_strength_t, stream, table)
+        texture = np.minimum(self.config.texture_spread * table.spreads(), MOST_TEXTURE)
+        scale = sequence.intensity_scale
+        return (
+            float(scale * signal(sequence, tissue)[0]),
+            float(scale * signal_spread(sequence, tissue, texture)[0]),
+        )
+
+    def _draw_tissue(
+        self, field_strength_t: float, stream: RandomStream, table: TissueTable | None = None
+    ) -> TissueProperties:
         """Half of the variance is the person's (age, hydration, temperature), equal in all tissues, half their own."""
-        spreads = self.config.tissue_spread * self.tissues.spreads()
+        table = table or self.tissues
+        spreads = self.config.tissue_spread * table.spreads()
         person = stream.normals(len(spreads))[:, None]
         own = stream.normals(spreads.size).reshape(spreads.shape)
         deviates = np.clip((person + own) / np.sqrt(2.0), -FARTHEST_DEVIATE, FARTHEST_DEVIATE)
-        return self.tissues.at(field_strength_t).scaled(*np.exp(spreads * deviates))
+        return table.at(field_strength_t).scaled(*np.exp(spreads * deviates))
 
 
 def signal_spread(sequence: SequenceParameters, tissue: TissueProperties, spreads: Values) -> Values:
@@ -121,7 +138,14 @@ def load_physics(config: SynthesisConfig, scheme: LabelScheme) -> PhysicsEngine 
     if config.contrast.engines.physics == 0:
         return None
     physics = config.physics
-    tissues = tissues_of_classes(physics, read_tissues(physics), scheme)
+    named = read_tissues(physics)
+    missing = [name for name in LESION_TISSUES if name not in named]
+    if config.lesions.probability > 0 and missing:
+        raise ConfigurationError(
+            f"synthesis.physics.tissues={physics.tissues} lacks rows for lesions: {', '.join(missing)}; add them, or "
+            "set synthesis.lesions.probability=0"
+        )
+    tissues = tissues_of_classes(physics, named, scheme)
     labels = list(zip(scheme.target_labels, scheme.generation_classes, strict=True))
     targets = [
         sorted({group for value, group in labels if value == target}) for target in range(1, scheme.target_count)
@@ -133,7 +157,7 @@ def load_physics(config: SynthesisConfig, scheme: LabelScheme) -> PhysicsEngine 
         protocols = read_protocols(
             dataclasses.replace(physics, field_strengths_t=_session_fields(contrasts, protocols))
         )
-    return PhysicsEngine(physics, tissues, targets, protocols, contrasts)
+    return PhysicsEngine(physics, tissues, targets, protocols, contrasts, named)
 
 
 def _check_contrasts(contrasts: tuple[str, ...], protocols: list[Protocol], config: PhysicsConfig) -> None:

@@ -35,7 +35,7 @@ class Buffers:
         size, workspace = parameters.size, launch.workspace
         strip, view = parameters.skull_strip, parameters.field_of_view
         cuts = strip is not None or view is not None or parameters.background == "zero"
-        cuts = cuts or (parameters.real is not None and parameters.real.masked)
+        cuts = cuts or parameters.defacing is not None or (parameters.real is not None and parameters.real.masked)
         return cls(
             size=size,
             image=image.data_ptr(),

@@ -12,7 +12,7 @@ from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.rendering import stages, tissue
 from otfsynth.synthesis.rendering.buffers import Buffers
 from otfsynth.synthesis.rendering.launching import Launcher, no_field, random_key
-from otfsynth.synthesis.rendering.lesions import lesions
+from otfsynth.synthesis.rendering.lesions import lesions, mass_effect
 from otfsynth.synthesis.rendering.shape import changed_labels
 from otfsynth.synthesis.rendering.shell import shell
 from otfsynth.synthesis.rendering.tables import LabelTables
@@ -35,7 +35,7 @@ def paint(
         brain_distance=label_map.brain_distance.data_ptr(),
         means=keep(tissue.mean_tables(parameters, tables)),
         stds=keep(tables.by_class(np.array(parameters.mixture.stds), flip)),
-        targets=keep(tables.targets(flip)),
+        targets=keep(tables.targets(flip, parameters.lesion_labels)),
         image=buffers.image,
         target=buffers.target,
         mask=buffers.mask,
@@ -51,8 +51,10 @@ def paint(
         **tissue.subclasses(launch, parameters),
         **tissue.texture(launch, parameters),
         **tissue.heterogeneity(launch, parameters, tables),
+        **_defacing(launch, parameters),
         **_signal_loss(parameters),
         **lesions(launch, parameters, tables),
+        **mass_effect(parameters),
         **shell(launch, parameters),
         **_inputs(parameters, label_map),
     )
@@ -93,6 +95,20 @@ def _mask(launch: Launcher, parameters: SynthesisParameters) -> dict[str, Any]:
         strip.edge_spacing_voxels,
     )
     return {**fields, "strip": True, "edge": edge, "edge_offset": strip.edge_offset_mm}
+
+
+def _defacing(launch: Launcher, parameters: SynthesisParameters) -> dict[str, Any]:
+    """Half-spaces of the label map, with bumps over the patch."""
+    drawn = parameters.defacing
+    if drawn is None:
+        return {}
+    struct = np.zeros((), STRUCTS["Paint"]["defacing"])
+    struct["bumps"] = launch.noise_rows(
+        "defacing", parameters.size, parameters.key.shared, stages.DEFACING, drawn.roughness_mm, drawn.spacing_voxels
+    )
+    struct["count"], struct["spared"] = len(drawn.planes), 128.0 + 8.0 * drawn.spared_mm
+    struct["planes"][: 4 * len(drawn.planes)] = np.ravel(drawn.planes)
+    return {"defacing": struct}
 
 
 def _signal_loss(parameters: SynthesisParameters) -> dict[str, Any]:

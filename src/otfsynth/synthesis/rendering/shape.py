@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.rendering import stages
 from otfsynth.synthesis.rendering.launching import Launcher
+from otfsynth.synthesis.rendering.lesions import farthest_push_voxels
 from otfsynth.synthesis.sampling import LabelMapLike
 
 UNITS_PER_MM = 8
@@ -33,7 +36,8 @@ def changed_labels(
             "not prepared; use a Synthesizer whose configuration has synthesis.shape_variety.probability above 0"
         )
     map_shape = (labels.shape[0], labels.shape[1], labels.shape[2])
-    first, last = _rows(launch, source, map_shape)
+    margin = MARGIN + math.ceil(farthest_push_voxels(parameters.mass_effect))
+    first, last = _rows(launch, source, map_shape, margin)
     changed = launch.workspace.take("shape", np.uint8, map_shape)
     limits = np.zeros(8, np.float32)
     for number, shift_mm in enumerate(drawn.shifts_mm):
@@ -56,7 +60,7 @@ def changed_labels(
 
 
 def _rows(
-    launch: Launcher, source: NDArray[np.void], map_shape: tuple[int, int, int]
+    launch: Launcher, source: NDArray[np.void], map_shape: tuple[int, int, int], margin: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """First and last row (x, y) of the map that the patch may look at: splines stay between their coefficients.
 
@@ -67,5 +71,5 @@ def _rows(
     if coefficients is None:
         return np.zeros(2, np.int64), highest
     low, high = (reduce(coefficients[:2], axis=(1, 2, 3)) for reduce in (np.min, np.max))
-    first = np.clip(np.floor(low).astype(np.int64) - MARGIN, 0, highest)
-    return first, np.clip(np.ceil(high).astype(np.int64) + MARGIN, first, highest)
+    first = np.clip(np.floor(low).astype(np.int64) - margin, 0, highest)
+    return first, np.clip(np.ceil(high).astype(np.int64) + margin, first, highest)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from otfsynth.labels import LabelScheme
+from otfsynth.synthesis.lesion_parameters import LesionLabelParameters
 
 
 class LabelTables:
@@ -24,9 +25,11 @@ class LabelTables:
         table[: len(order)] = values[self._classes[order]]
         return table
 
-    def targets(self, flip: bool) -> NDArray[np.uint8]:
-        """Target value by label index: uint8 (256,)."""
+    def targets(self, flip: bool, lesions: LesionLabelParameters | None = None) -> NDArray[np.uint8]:
+        """Target value by label index, labels of lesions having their own: uint8 (256,)."""
         table = np.zeros(256, np.uint8)
         order = self._swapped if flip else self._unchanged
         table[: len(order)] = self._targets[order]
+        if lesions is not None:
+            table[list(lesions.labels)] = lesions.target
         return table
