@@ -39,7 +39,12 @@ def sweep(label_maps: Path, folder: Path, launcher: str, *overrides: str) -> sub
 @pytest.mark.parametrize("launcher", sorted(OPTIONS))
 def test_jobs_do_not_meet(launcher: str, label_maps: Path, tmp_path: Path) -> None:
     needs(launcher)
-    overrides = ["synthesis.bias_field.std_max=0.3,0.7", "logger=default", "logger.mode=offline"]
+    overrides = [
+        "synthesis.bias_field.std_max=0.3,0.7",
+        "synthesis.shape_variety.probability=0",
+        "logger=default",
+        "logger.mode=offline",
+    ]
     process = sweep(label_maps, tmp_path, launcher, *overrides)
     _, errors = process.communicate(timeout=500)
     assert process.returncode == 0, errors
