@@ -158,6 +158,13 @@ STRIPS = (
         17,
         ("sweep_values=[-30,-15,0,15]", "sweep_planes=[sagittal]", "synthesis.shell.probability=1"),
     ),
+    Strip(
+        "neck.below_brain_mm",
+        "Neck",
+        "Distance at which the image ends below the brain, here with a shell of skull and scalp around it.",
+        17,
+        ("sweep_values=[4,12,60]", "sweep_planes=[sagittal]", "synthesis.shell.probability=1"),
+    ),
     Strip("field_of_view.share", "Field of view", "Share of an axis that is not imaged.", 7),
     Strip("bias_field.std_max", "Bias field", "Standard deviation of the field's logarithm."),
     Strip("gamma.std", "Gamma", "Standard deviation of the exponent's logarithm.", 5),

@@ -20,7 +20,7 @@ from otfsynth.config.artefacts import (
     SpikesConfig,
 )
 from otfsynth.config.contrast import ContrastConfig, EnginesConfig
-from otfsynth.config.defacing import DefacingConfig
+from otfsynth.config.defacing import DefacingConfig, NeckConfig
 from otfsynth.config.lesions import LesionsConfig
 from otfsynth.config.shape import ShapeVarietyConfig
 from otfsynth.config.shell import ShellConfig
@@ -162,7 +162,8 @@ def plain_config(**stages: Any) -> SynthesisConfig:
         "lesions": LesionsConfig(probability=0.0),
         "shell": ShellConfig(probability=0.0),
         "defacing": DefacingConfig(probability=0.0),
-        "field_of_view": FieldOfViewConfig(probability=0.0, neck_probability=0.0),
+        "field_of_view": FieldOfViewConfig(probability=0.0),
+        "neck": NeckConfig(probability=0.0),
         "signal_loss": SignalLossConfig(probability=0.0),
         "ringing": RingingConfig(probability=0.0),
         "motion": MotionConfig(probability=0.0),

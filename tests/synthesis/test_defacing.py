@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from otfsynth.config.artefacts import FieldOfViewConfig
-from otfsynth.config.defacing import DefacingConfig
+from otfsynth.config.defacing import DefacingConfig, NeckConfig
 from otfsynth.config.synthesis import AffineConfig, SkullStripConfig
 from otfsynth.data.bank import LabelBank
 from otfsynth.synthesis.defacing import DefacingParameters
@@ -98,9 +97,9 @@ def test_stripped_heads_have_no_face(bodies: LabelBank) -> None:
 
 
 def test_images_end_below_the_brain(bodies: LabelBank) -> None:
-    view = FieldOfViewConfig(0.0, neck_probability=0.5, neck_mm=[3.0, 9.0])
+    view = NeckConfig(0.5, [3.0, 9.0])
     affine = AffineConfig(1.0, 0.1, 10.0, 0.01, 3.0)
-    engine = synthesizer(bodies, (64, 72, 90), plain_config(field_of_view=view, affine=affine))
+    engine = synthesizer(bodies, (64, 72, 90), plain_config(neck=view, affine=affine))
     records = [engine.sample_parameters(index) for index in range(120)]
     cut = [record for record in records if record.field_of_view is not None]
     assert stats.binomtest(len(cut), 120, 0.5).pvalue > 0.002
@@ -117,7 +116,5 @@ def test_images_end_below_the_brain(bodies: LabelBank) -> None:
 
 
 def test_patches_that_end_above_are_left_alone(bodies: LabelBank) -> None:
-    view = FieldOfViewConfig(0.0, neck_probability=1.0, neck_mm=[60.0, 60.0])
-    assert (
-        synthesizer(bodies, (24, 24, 24), plain_config(field_of_view=view)).sample_parameters(0).field_of_view is None
-    )
+    view = NeckConfig(1.0, [60.0, 60.0])
+    assert synthesizer(bodies, (24, 24, 24), plain_config(neck=view)).sample_parameters(0).field_of_view is None

@@ -89,21 +89,12 @@ class SpikesConfig:
 
 @dataclass
 class FieldOfViewConfig:
-    """A part of the head is not imaged: one or both ends of one axis are exactly 0, after noise, and background.
-
-    Where no axis is cut so, the neck may be: as scanners are planned, and as robustfov crops.
-    """
+    """A part of the head is not imaged: one or both ends of one axis are exactly 0, after noise, and background."""
 
     probability: float = 0.1
     share: list[float] = field(default_factory=lambda: [0.05, 0.35])
     """Share of the patch's axis that is missing at an end, drawn from U(low, high)."""
-    neck_probability: float = 0.25
-    """Of the other samples, share whose images end below the brain."""
-    neck_mm: list[float] = field(default_factory=lambda: [4.0, 60.0])
-    """From the lowest grey or white matter to the end of the image, drawn from U(low, high)."""
 
     def __post_init__(self) -> None:
         checks.check_probability("synthesis.field_of_view.probability", self.probability)
         checks.check_range("synthesis.field_of_view.share", self.share, 0.0, 0.45)
-        checks.check_probability("synthesis.field_of_view.neck_probability", self.neck_probability)
-        checks.check_range("synthesis.field_of_view.neck_mm", self.neck_mm, 0.0, 300.0)

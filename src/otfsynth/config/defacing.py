@@ -1,4 +1,4 @@
-"""Configuration of defacing."""
+"""Configuration of what images of heads do not show: the face, and the neck."""
 
 from __future__ import annotations
 
@@ -38,3 +38,19 @@ class DefacingConfig:
         checks.check_probability(f"{name}.ears_probability", self.ears_probability)
         checks.check_at_least(f"{name}.roughness_mm", self.roughness_mm, 0.0)
         checks.check_range(f"{name}.control_spacing_mm", self.control_spacing_mm, 8.0, 200.0)
+
+
+@dataclass
+class NeckConfig:
+    """The image ends below the brain, as fields of view are planned and as robustfov crops; what is lower is exactly 0.
+
+    In samples where ``field_of_view`` cuts no axis.
+    """
+
+    probability: float = 0.25
+    below_brain_mm: list[float] = field(default_factory=lambda: [4.0, 60.0])
+    """From the lowest grey or white matter to the end of the image, drawn from U(low, high)."""
+
+    def __post_init__(self) -> None:
+        checks.check_probability("synthesis.neck.probability", self.probability)
+        checks.check_range("synthesis.neck.below_brain_mm", self.below_brain_mm, 0.0, 300.0)

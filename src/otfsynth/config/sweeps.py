@@ -63,7 +63,7 @@ NEEDS: tuple[tuple[str, dict[str, float]], ...] = (
     ("lesions.mass.necrosis_share", {"lesions.mass.necrosis_probability": 1.0}),
     ("lesions.stroke.", {"lesions.probability": 1.0, "lesions.kinds.stroke": 1.0}),
     ("defacing.", {"skull_strip.probability": 0.0}),
-    ("field_of_view.neck", {"field_of_view.probability": 0.0, "field_of_view.neck_probability": 1.0}),
+    ("neck.", {"field_of_view.probability": 0.0}),
     ("skull_strip.edge", {"skull_strip.poor_probability": 0.0}),
     ("skull_strip.poor_edge", {"skull_strip.poor_probability": 1.0}),
     ("resolution.", {"menu.clinical_probability": 0.0, "menu.low_field_probability": 0.0}),

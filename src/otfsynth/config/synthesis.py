@@ -27,7 +27,7 @@ from otfsynth.config.artefacts import (
 )
 from otfsynth.config.channels import ChannelsConfig
 from otfsynth.config.contrast import ContrastConfig, PhysicsConfig
-from otfsynth.config.defacing import DefacingConfig
+from otfsynth.config.defacing import DefacingConfig, NeckConfig
 from otfsynth.config.lesions import LesionsConfig
 from otfsynth.config.shape import ShapeVarietyConfig
 from otfsynth.config.shell import ShellConfig
@@ -241,6 +241,7 @@ class SynthesisConfig:
     skull_strip: SkullStripConfig = field(default_factory=SkullStripConfig)
     defacing: DefacingConfig = field(default_factory=DefacingConfig)
     field_of_view: FieldOfViewConfig = field(default_factory=FieldOfViewConfig)
+    neck: NeckConfig = field(default_factory=NeckConfig)
     bias_field: BiasFieldConfig = field(default_factory=BiasFieldConfig)
     gamma: GammaConfig = field(default_factory=GammaConfig)
     signal_loss: SignalLossConfig = field(default_factory=SignalLossConfig)

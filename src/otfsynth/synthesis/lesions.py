@@ -75,7 +75,7 @@ class Painter:
         severity = stream.uniform(LEAST_SEVERITY, 1.0) if tissue in GRADED else 1.0
         if self.physics is not None and self.sequence is not None:
             mean, std = self.physics.draw_tissue(tissue, self.sequence, stream)
-            mean = around + severity * (mean - around)
+            mean, std = around + severity * (mean - around), min(std, self.config.std_max)
         places = tuple(vector(centre) for centre in centres)
         return replace(part, centres_voxels=places, radii_voxels=tuple(radii.tolist()), mean=mean, std=std)
 

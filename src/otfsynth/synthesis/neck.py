@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from otfsynth.config.artefacts import FieldOfViewConfig
+from otfsynth.config.defacing import NeckConfig
 from otfsynth.synthesis.artefacts import FieldOfViewParameters
 from otfsynth.synthesis.parameters import DeformationParameters
 from otfsynth.synthesis.random_stream import RandomStream
@@ -18,7 +18,7 @@ LOWEST_SHARE = 0.005
 
 
 def sample_neck(
-    config: FieldOfViewConfig,
+    config: NeckConfig,
     deformation: DeformationParameters,
     size: tuple[int, int, int],
     foreground: Sequence[Tensor],
@@ -39,10 +39,10 @@ def sample_neck(
     """
     stream = RandomStream(key, "neck")
     parts = [foreground[value - 1].numpy() for value in solid if len(foreground[value - 1])]
-    if not stream.happens(config.neck_probability) or not parts:
+    if not stream.happens(config.probability) or not parts:
         return None
     down = np.linalg.inv(np.array(deformation.matrix))[2]
     heights = (np.concatenate(parts) - np.array(deformation.centre_voxels)) @ down + (size[2] - 1) / 2
-    gap = stream.uniform(config.neck_mm[0], config.neck_mm[1]) / spacing_mm
+    gap = stream.uniform(config.below_brain_mm[0], config.below_brain_mm[1]) / spacing_mm
     first = int(np.quantile(heights, LOWEST_SHARE) - gap)
     return FieldOfViewParameters((0, 0, first), size) if 0 < first < size[2] else None

@@ -177,7 +177,7 @@ def _sample_channel(
         lesion_labels=sample_lesion_labels(config.lesions, maps.scheme),
         shell=sample_shell(config.shell, label_map.indices, label_map.brain_distance, background, key),
         field_of_view=sample_field_of_view(config.field_of_view, size, head)
-        or sample_neck(config.field_of_view, deformation, size, label_map.foreground, solid, spacing_mm, head),
+        or sample_neck(config.neck, deformation, size, label_map.foreground, solid, spacing_mm, head),
         defacing=None
         if strip is not None
         else sample_defacing(config.defacing, label_map.foreground, solid, spacing_mm, head),
