@@ -10,8 +10,8 @@ import pytest
 from scipy import stats
 
 from otfsynth.config.acquisition import CoilsConfig, MenuConfig, NoiseFieldConfig
-from otfsynth.config.artefacts import FieldOfViewConfig, RingingConfig
-from otfsynth.config.defacing import DefacingConfig
+from otfsynth.config.artefacts import RingingConfig
+from otfsynth.config.defacing import DefacingConfig, NeckConfig
 from otfsynth.config.synthesis import (
     AffineConfig,
     BiasFieldConfig,
@@ -43,7 +43,7 @@ CONFIG = SynthesisConfig(
     ringing=RingingConfig(0.0),
     coils=CoilsConfig(0.0),
     noise_field=NoiseFieldConfig(0.0),
-    field_of_view=FieldOfViewConfig(0.0),  # where the neck ends depends on the affine
+    neck=NeckConfig(0.0),  # where it ends depends on the affine
     defacing=DefacingConfig(0.0),  # what is stripped is not defaced
     contrast=RANDOM_CONTRASTS,
     mixture=MixtureConfig("uniform", [0.0, 250.0], [0.0, 30.0]),

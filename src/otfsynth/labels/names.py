@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Collection, Sequence
 
@@ -14,6 +15,11 @@ SIDE_AND_NUMBER = re.compile(r"^(?:left |right )?(.*?)(?: \d+)?$")
 
 def named_labels(scheme: LabelScheme, names: Sequence[str]) -> tuple[int, ...]:
     """Indices of the labels whose generation class or whose own name is one of ``names``, both sides alike."""
+    return _named_labels(scheme, tuple(names))
+
+
+@functools.lru_cache(maxsize=256)  # asked for with every sample
+def _named_labels(scheme: LabelScheme, names: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(
         index
         for index, (label_name, group) in enumerate(zip(scheme.label_names, scheme.generation_classes, strict=True))

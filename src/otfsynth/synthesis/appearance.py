@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from otfsynth.config.synthesis import (
     BackgroundConfig,
@@ -65,6 +66,17 @@ def shares_of_classes(indices: Tensor, foreground: Sequence[Tensor], scheme: Lab
 
     Shape: (targets without background, K); a target that the map lacks has a row of zeros.
     """
+    known: dict[LabelScheme, NDArray[np.float64]] = _SHARES.setdefault(indices, {})
+    if scheme not in known:
+        known[scheme] = _count_classes(indices, foreground, scheme)
+    return known[scheme]
+
+
+_SHARES = WeakTensorKeyDictionary()
+"""By label map: counting takes as long as drawing the rest of a sample."""
+
+
+def _count_classes(indices: Tensor, foreground: Sequence[Tensor], scheme: LabelScheme) -> NDArray[np.float64]:
     shares = np.zeros((len(foreground), scheme.class_count))
     for row, voxels in zip(shares, foreground, strict=True):
         if len(voxels):

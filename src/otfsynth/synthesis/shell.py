@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from otfsynth.config.shell import ShellConfig
 from otfsynth.synthesis.random_stream import RandomStream
@@ -56,6 +57,16 @@ def sample_shell(
 
 def is_brain_only(indices: Tensor, brain_distance: Tensor) -> bool:
     """Whether a map has next to no labels around the brain."""
+    if indices not in _BRAIN_ONLY:
+        _BRAIN_ONLY[indices] = _has_nothing_around(indices, brain_distance)
+    return bool(_BRAIN_ONLY[indices])
+
+
+_BRAIN_ONLY = WeakTensorKeyDictionary()
+"""By label map, since it is asked for with every sample."""
+
+
+def _has_nothing_around(indices: Tensor, brain_distance: Tensor) -> bool:
     coarse = (slice(None, None, STRIDE),) * 3
     distance = brain_distance[coarse]
     around = (distance >= 128 + 16) & (distance <= 128 + 64)
