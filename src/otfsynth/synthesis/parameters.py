@@ -6,9 +6,10 @@ Rendering a record is deterministic, so a record saved as JSON replaces the imag
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from otfsynth.synthesis.artefacts import (
     FieldOfViewParameters,
@@ -202,42 +203,20 @@ class SynthesisParameters:
             raise ValueError(f"not a parameter record of otfsynth: {error}; write records with to_json()") from error
 
 
-STAGES: dict[str, type[Any]] = {
-    "deformation": DeformationParameters,
-    "mixture": MixtureParameters,
-    "sequence": SequenceParameters,
-    "partial_volume": PartialVolumeParameters,
-    "subclasses": SubclassParameters,
-    "texture": TextureParameters,
-    "heterogeneity": HeterogeneityParameters,
-    "lesions": LesionParameters,
-    "shell": ShellParameters,
-    "skull_strip": SkullStripParameters,
-    "field_of_view": FieldOfViewParameters,
-    "signal_loss": SignalLossParameters,
-    "ringing": RingingParameters,
-    "motion": MotionParameters,
-    "ghosting": GhostingParameters,
-    "spikes": SpikesParameters,
-    "noise_field": NoiseFieldParameters,
-    "storage": StorageParameters,
-    "shape": ShapeParameters,
-    "real": RealImageParameters,
-    "defacing": DefacingParameters,
-    "oedema": LesionParameters,
-    "necrosis": LesionParameters,
-    "mass_effect": MassEffectParameters,
-    "lesion_labels": LesionLabelParameters,
-    "bias_field": BiasFieldParameters,
-    "acquisition": AcquisitionParameters,
-}
-"""Fields of the record that are records of a stage. A new stage is one line here and one field, ``None`` by default, so
-that older records still load."""
+@functools.cache
+def _records() -> dict[str, type[Any]]:
+    """Fields that are records of a stage, by what they are annotated with."""
+    found = {}
+    for name, annotation in get_type_hints(SynthesisParameters).items():
+        for kind in (annotation, *get_args(annotation)):
+            if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+                found[name] = kind
+    return found
 
 
 def _record(values: dict[str, Any]) -> SynthesisParameters:
     record = dict(values)
-    for name, kind in {**STAGES, "key": SampleKey}.items():
+    for name, kind in _records().items():
         if record.get(name) is not None:
             record[name] = kind(**record[name])
     if record.get("channels") is not None:
