@@ -38,8 +38,10 @@ def sample_neck(
         key: address of the sample.
     """
     stream = RandomStream(key, "neck")
+    if not stream.happens(config.probability):
+        return None
     parts = [foreground[value - 1].numpy() for value in solid if len(foreground[value - 1])]
-    if not stream.happens(config.probability) or not parts:
+    if not parts:
         return None
     down = np.linalg.inv(np.array(deformation.matrix))[2]
     heights = (np.concatenate(parts) - np.array(deformation.centre_voxels)) @ down + (size[2] - 1) / 2
