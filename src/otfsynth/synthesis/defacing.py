@@ -43,8 +43,10 @@ def sample_defacing(
         key: address of the sample.
     """
     stream = RandomStream(key, "defacing")
+    if not stream.happens(config.probability):
+        return None
     parts = [foreground[value - 1].numpy() for value in solid if len(foreground[value - 1])]
-    if not stream.happens(config.probability) or not parts:
+    if not parts:
         return None
     voxels = np.concatenate(parts)
     angle, gap = stream.uniform(*config.angle_deg), stream.uniform(*config.gap_mm)
