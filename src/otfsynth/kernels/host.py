@@ -7,7 +7,7 @@ import ctypes
 import numpy as np
 from numpy.typing import NDArray
 
-from otfsynth.kernels.library import library
+from otfsynth.kernels.extension import library
 from otfsynth.kernels.structs import STRUCTS
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from otfsynth.kernels.library import library
+from otfsynth.kernels.extension import library
 
 SCALARS = {"f32": np.float32, "i32": np.int32, "u32": np.uint32, "i64": np.int64, "pointer": np.uint64}
 
