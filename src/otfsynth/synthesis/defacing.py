@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from otfsynth.config.defacing import DefacingConfig
+from otfsynth.synthesis.lesion_places import Anatomy
 from otfsynth.synthesis.random_stream import RandomStream
 from otfsynth.types import SampleKey
 
@@ -31,36 +31,35 @@ class DefacingParameters:
 
 
 def sample_defacing(
-    config: DefacingConfig, foreground: Sequence[Tensor], solid: Sequence[int], spacing_mm: float, key: SampleKey
+    config: DefacingConfig, anatomy: Anatomy, solid: Sequence[int], key: SampleKey
 ) -> DefacingParameters | None:
     """A surface in front of and below the brain and, in some samples, one beside and below it on either side.
 
     Args:
         config: ranges and probabilities.
-        foreground: per target, int32 (n, 3) voxels of the label map.
+        anatomy: the label map.
         solid: values of the targets that the surfaces are laid around; CSF goes down the neck.
-        spacing_mm: working spacing.
         key: address of the sample.
     """
     stream = RandomStream(key, "defacing")
     if not stream.happens(config.probability):
         return None
-    parts = [foreground[value - 1].numpy() for value in solid if len(foreground[value - 1])]
+    parts = anatomy.voxels(solid)
     if not parts:
         return None
     voxels = np.concatenate(parts)
     angle, gap = stream.uniform(*config.angle_deg), stream.uniform(*config.gap_mm)
-    planes = [_plane(voxels, (0.0, np.cos(np.deg2rad(angle)), -np.sin(np.deg2rad(angle))), gap, spacing_mm)]
+    planes = [_plane(voxels, (0.0, np.cos(np.deg2rad(angle)), -np.sin(np.deg2rad(angle))), gap, anatomy.spacing_mm)]
     if stream.happens(config.ears_probability):
         angle, gap = stream.uniform(*EAR_ANGLE_DEG), stream.uniform(*EAR_GAP_MM)
         across, down = np.cos(np.deg2rad(angle)), -np.sin(np.deg2rad(angle))
-        planes += [_plane(voxels, (side * across, 0.0, down), gap, spacing_mm) for side in (-1.0, 1.0)]
+        planes += [_plane(voxels, (side * across, 0.0, down), gap, anatomy.spacing_mm) for side in (-1.0, 1.0)]
     low, high = config.control_spacing_mm
     return DefacingParameters(
         planes=tuple(planes),
         spared_mm=stream.uniform(*config.spared_mm),
         roughness_mm=stream.uniform(0.0, config.roughness_mm),
-        spacing_voxels=max(ROW_BLOCK, ROW_BLOCK * round(stream.uniform(low, high) / spacing_mm / ROW_BLOCK)),
+        spacing_voxels=max(ROW_BLOCK, ROW_BLOCK * round(stream.uniform(low, high) / anatomy.spacing_mm / ROW_BLOCK)),
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from torch import Tensor
 
 from otfsynth.config.defacing import NeckConfig
 from otfsynth.synthesis.artefacts import FieldOfViewParameters
+from otfsynth.synthesis.lesion_places import Anatomy
 from otfsynth.synthesis.parameters import DeformationParameters
 from otfsynth.synthesis.random_stream import RandomStream
 from otfsynth.types import SampleKey
@@ -21,9 +21,8 @@ def sample_neck(
     config: NeckConfig,
     deformation: DeformationParameters,
     size: tuple[int, int, int],
-    foreground: Sequence[Tensor],
+    anatomy: Anatomy,
     solid: Sequence[int],
-    spacing_mm: float,
     key: SampleKey,
 ) -> FieldOfViewParameters | None:
     """The field of view of a patch that ends some millimetres below the brain; None where it shows all of the patch.
@@ -32,19 +31,18 @@ def sample_neck(
         config: probability and range.
         deformation: lays the brain into the patch; its flow, some millimetres, is left aside.
         size: voxels of the patch.
-        foreground: per target, int32 (n, 3) voxels of the label map.
+        anatomy: the label map.
         solid: values of the targets that count as brain; CSF goes down the neck.
-        spacing_mm: working spacing.
         key: address of the sample.
     """
     stream = RandomStream(key, "neck")
     if not stream.happens(config.probability):
         return None
-    parts = [foreground[value - 1].numpy() for value in solid if len(foreground[value - 1])]
+    parts = anatomy.voxels(solid)
     if not parts:
         return None
     down = np.linalg.inv(np.array(deformation.matrix))[2]
     heights = (np.concatenate(parts) - np.array(deformation.centre_voxels)) @ down + (size[2] - 1) / 2
-    gap = stream.uniform(config.below_brain_mm[0], config.below_brain_mm[1]) / spacing_mm
+    gap = stream.uniform(config.below_brain_mm[0], config.below_brain_mm[1]) / anatomy.spacing_mm
     first = int(np.quantile(heights, LOWEST_SHARE) - gap)
     return FieldOfViewParameters((0, 0, first), size) if 0 < first < size[2] else None

@@ -177,10 +177,8 @@ def _sample_channel(
         lesion_labels=sample_lesion_labels(config.lesions, maps.scheme),
         shell=sample_shell(config.shell, label_map.indices, label_map.brain_distance, background, key),
         field_of_view=sample_field_of_view(config.field_of_view, size, head)
-        or sample_neck(config.neck, deformation, size, label_map.foreground, solid, spacing_mm, head),
-        defacing=None
-        if strip is not None
-        else sample_defacing(config.defacing, label_map.foreground, solid, spacing_mm, head),
+        or sample_neck(config.neck, deformation, size, anatomy, solid, head),
+        defacing=None if strip is not None else sample_defacing(config.defacing, anatomy, solid, head),
         signal_loss=sample_signal_loss(config.signal_loss, label_map.foreground, spacing_mm, head),
         ringing=sample_ringing(config.ringing, acquisition.spacing_voxels, key),
         motion=sample_motion(config.motion, spacing_mm, key),
