@@ -69,7 +69,8 @@ def test_channels_have_their_own_look_of_one_head(tissue_bank: LabelBank) -> Non
     engine = synthesizer(tissue_bank, SIZE, with_channels(count=2, misregistration_probability=0.0))
     for index in range(40):
         first, second = engine.sample_parameters(index).all_channels
-        for name in ("label_map", "map_index", "size", "deformation", "skull_strip", "field_of_view", "background"):
+        of_the_head = ("label_map", "map_index", "size", "deformation", "skull_strip", "field_of_view", "background")
+        for name in (*of_the_head, "shape", "defacing", "mass_effect", "signal_loss"):
             assert getattr(first, name) == getattr(second, name), name
         assert first.mixture != second.mixture
         if first.lesions is not None:

@@ -148,7 +148,7 @@ def _sample_channel(
     mixture, background, sequence = sample_contrast(config, classes, shares, priors, physics, key)
     anatomy = Anatomy(label_map.indices, label_map.brain_distance, label_map.foreground, maps.scheme, spacing_mm)
     painter = Painter(config.lesions, mixture, physics, sequence, RandomStream(key, "lesion_looks"))
-    lesions = sample_lesions(config.lesions, anatomy, painter, key.shared)
+    lesions = sample_lesions(config.lesions, anatomy, painter, head)
     shape: Sequence[int] = tuple(label_map.indices.shape)
     deformation = sample_deformation(config, shape, label_map.foreground, size, spacing_mm, head)
     strip = sample_skull_strip(config.skull_strip, spacing_mm, head)
@@ -186,6 +186,6 @@ def _sample_channel(
         spikes=sample_spikes(config.spikes, intensity_range, key),
         noise_field=sample_noise_field(config.noise_field, acquisition, spacing_mm, key),
         storage=sample_storage(config.storage, intensity_range, key),
-        shape=sample_shape(config.shape_variety, spacing_mm, key) if label_map.second is None else None,
+        shape=sample_shape(config.shape_variety, spacing_mm, head) if label_map.second is None else None,
     )
     return record if scans is None else with_real_image(record, label_map)
