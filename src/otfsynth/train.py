@@ -42,6 +42,7 @@ def train(config: TrainConfig, job: Job) -> None:
     from otfsynth.labels import LabelScheme
     from otfsynth.learning import SegmentationModule, build_trainer, fit
     from otfsynth.learning.devices import check_devices
+    from otfsynth.learning.initial_weights import begin_with
     from otfsynth.learning.loggers import build_loggers, close_loggers
     from otfsynth.learning.signals import TrainingInterrupted
     from otfsynth.networks import plan_network
@@ -71,6 +72,8 @@ def train(config: TrainConfig, job: Job) -> None:
         compile_network=config.trainer.compile,
         real_validation_every=config.trainer.real_validation_every,
     )
+    if config.initial_weights is not None:
+        begin_with(module, config.initial_weights)
     loggers = build_loggers(config.logger, job.folder, job.sweep)
     trainer = build_trainer(config.trainer, loggers, run_dir=job.folder)
     logger.info("run folder: %s", job.folder)
@@ -117,6 +120,7 @@ def _data_module(
         real_validation=ValidationCases.from_path(scans, bank.scheme, targets, channels) if scans else None,
         threads=config.hardware.threads,
         prefetch=config.hardware.prefetch,
+        curriculum=config.curriculum,
     )
 
 

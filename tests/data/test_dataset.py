@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from otfsynth.config.checks import ConfigurationError
+from otfsynth.config.curriculum import CurriculumConfig
 from otfsynth.config.synthesis import SynthesisConfig
 from otfsynth.data.datamodule import VALIDATION_SEED_OFFSET, SyntheticDataModule
 from otfsynth.data.dataset import CachedBatches, SyntheticDataset
@@ -128,17 +129,21 @@ def test_single_subject_serves_both_sides_and_says_so(caplog: pytest.LogCaptureF
 
 def test_data_module_uses_two_seeds_and_disjoint_maps() -> None:
     made: list[tuple[set[str], int]] = []
+    curricula: list[bool] = []
 
-    def make(bank, seed):  # type: ignore[no-untyped-def]
+    def make(bank, seed, curriculum):  # type: ignore[no-untyped-def]
         made.append((set(bank.subjects), seed))
+        curricula.append(curriculum.is_on)
         return BlobSynthesizer(seed)
 
     data = SyntheticDataModule(
-        toy_bank(6, ["a", "a", "b", "b", "c", "c"]), SynthesisConfig(), SIZE, 2, 11, 0.3, 4, make_synthesizer=make
-    )
+        toy_bank(6, ["a", "a", "b", "b", "c", "c"]), SynthesisConfig(), SIZE, 2, 11, 0.3, 4,
+        curriculum=CurriculumConfig(share=[1.0, 0.5]), make_synthesizer=make,
+    )  # fmt: skip
     next(iter(data.train_dataloader()))
     validation = list(data.val_dataloader()[0])
     assert [seed for _, seed in made] == [11, 11 + VALIDATION_SEED_OFFSET]
+    assert curricula == [True, False]  # validation samples are all of the whole model
     assert len(made[0][0]) == 2
     assert not made[0][0] & made[1][0]
     assert [batch.parameters[0].key.index for batch in validation] == [0, 1, 2, 3]

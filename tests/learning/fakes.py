@@ -106,7 +106,7 @@ def toy_data(seed: int = 3, batch_size: int = 2, **options: object) -> Synthetic
         seed,
         validation_fraction=0.25,
         validation_samples=3,
-        make_synthesizer=lambda bank, sample_seed: BlobSynthesizer(sample_seed),
+        make_synthesizer=lambda bank, sample_seed, curriculum: BlobSynthesizer(sample_seed),
         **options,  # type: ignore[arg-type]
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from otfsynth.config import checks
+from otfsynth.config.curriculum import CurriculumConfig
 from otfsynth.config.data import DataConfig
 from otfsynth.config.hardware import HardwareConfig
 from otfsynth.config.labels import LabelsConfig
@@ -24,6 +25,7 @@ class TrainConfig:
     data: DataConfig = field(default_factory=DataConfig)
     labels: LabelsConfig = field(default_factory=LabelsConfig)
     synthesis: SynthesisConfig = field(default_factory=SynthesisConfig)
+    curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
@@ -37,6 +39,10 @@ class TrainConfig:
     resume: str = "auto"
     """``auto`` continues the run in ``hydra.run.dir`` where there is one; ``never``; or the path of a checkpoint."""
 
+    initial_weights: str | None = None
+    """A checkpoint whose weights a new run begins with, e.g. of narrower ranges or smaller patches; a run that is
+    continued has its own."""
+
     def __post_init__(self) -> None:
         checks.check_between("seed", self.seed, 0, 2**31 - 1)
         if self.resume not in ("auto", "never") and not Path(self.resume).expanduser().is_file():
@@ -47,6 +53,8 @@ class TrainConfig:
             raise checks.ConfigurationError(
                 f"experiment_name={self.experiment_name} names a folder; give a word without slashes"
             )
+        if self.curriculum.is_on:
+            self.curriculum.easier(self.synthesis)
         if self.trainer.strategy == "fsdp":
             _check_sharded(self)
 

@@ -10,6 +10,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from otfsynth.config.checks import ConfigurationError
+from otfsynth.config.curriculum import CurriculumConfig
 from otfsynth.config.synthesis import SynthesisConfig
 from otfsynth.data.bank import LabelBank, without_subjects
 from otfsynth.data.dataset import BatchSynthesizer, CachedBatches, SyntheticDataset
@@ -21,7 +22,7 @@ from otfsynth.synthesis import Synthesizer
 VALIDATION_SEED_OFFSET = 1_000_003
 """Validation samples have a seed of their own, this far from the training stream's."""
 
-MakeSynthesizer = Callable[[LabelBank, int], BatchSynthesizer]
+MakeSynthesizer = Callable[[LabelBank, int, CurriculumConfig], BatchSynthesizer]
 
 
 class SyntheticDataModule(pl.LightningDataModule):
@@ -38,6 +39,7 @@ class SyntheticDataModule(pl.LightningDataModule):
         real_validation: real scans with labels.
         threads: of the synthesis; ``None`` lets the synthesizer choose.
         prefetch: batches made ahead by a background thread; ``None`` makes 2 where training runs on a GPU, else none.
+        curriculum: easier samples at first, in training only.
         make_synthesizer: replaces :class:`otfsynth.synthesis.Synthesizer`, for tests.
     """
 
@@ -53,6 +55,7 @@ class SyntheticDataModule(pl.LightningDataModule):
         real_validation: ValidationCases | None = None,
         threads: int | None = None,
         prefetch: int | None = None,
+        curriculum: CurriculumConfig | None = None,
         make_synthesizer: MakeSynthesizer | None = None,
     ) -> None:
         super().__init__()
@@ -67,6 +70,7 @@ class SyntheticDataModule(pl.LightningDataModule):
         self.prefetch = prefetch
         self.split: Split = split_by_subject(bank.subjects, validation_fraction, seed)
         self.training_set: SyntheticDataset | None = None
+        self.curriculum = curriculum or CurriculumConfig()
         self._make_synthesizer = make_synthesizer or self._default_synthesizer
         self._validation_set: CachedBatches | None = None
         self._resume_position = 0
@@ -86,7 +90,7 @@ class SyntheticDataModule(pl.LightningDataModule):
         """The training stream, from where the restored checkpoint ended or from sample 0."""
         rank, world_size, self._first_step = self._position()
         self.training_set = SyntheticDataset(
-            self._make_synthesizer(self._training_bank(), self.seed),
+            self._make_synthesizer(self._training_bank(), self.seed, self.curriculum),
             self.batch_size,
             start=self._resume_position,
             rank=rank,
@@ -146,7 +150,7 @@ class SyntheticDataModule(pl.LightningDataModule):
         """This rank's share of the fixed samples 0 .. n-1, rendered at first use."""
         if self._validation_set is None:
             self._validation_set = CachedBatches(
-                lambda: self._make_synthesizer(self._validation_bank(), self.validation_seed),
+                lambda: self._make_synthesizer(self._validation_bank(), self.validation_seed, CurriculumConfig()),
                 range(rank, self.validation_samples, world_size),
             )
         return self._validation_set
@@ -182,5 +186,13 @@ class SyntheticDataModule(pl.LightningDataModule):
             return self.prefetch
         return 0 if self._device().type == "cpu" else 2
 
-    def _default_synthesizer(self, bank: LabelBank, seed: int) -> BatchSynthesizer:
-        return Synthesizer(self.synthesis, bank, self.patch_size, seed, threads=self.threads, device=self._device())
+    def _default_synthesizer(self, bank: LabelBank, seed: int, curriculum: CurriculumConfig) -> BatchSynthesizer:
+        return Synthesizer(
+            self.synthesis,
+            bank,
+            self.patch_size,
+            seed,
+            threads=self.threads,
+            device=self._device(),
+            curriculum=curriculum,
+        )

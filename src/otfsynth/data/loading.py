@@ -33,7 +33,7 @@ def build_synthesizer(config: TrainConfig) -> Synthesizer:
     bank = LabelBank.from_config(config.data, scheme, show_progress=config.trainer.progress)
     size = config.data.patch_size or whole_head_size(config.data.spacing_mm)
     synthesis = resolve_priors(config.synthesis, scheme.name)
-    return Synthesizer(synthesis, bank, size, config.seed, config.hardware.threads)
+    return Synthesizer(synthesis, bank, size, config.seed, config.hardware.threads, curriculum=config.curriculum)
 
 
 def load_synthesizer(

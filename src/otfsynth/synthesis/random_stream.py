@@ -52,6 +52,7 @@ STAGES = (
     "defacing",
     "neck",
     "lesion_looks",
+    "curriculum",
 )
 """Position is the number of the stream: append, never reorder."""
 

@@ -14,17 +14,18 @@ from torch import Tensor
 
 from otfsynth import kernels
 from otfsynth.config.checks import ConfigurationError
+from otfsynth.config.curriculum import CurriculumConfig
+from otfsynth.config.priors import resolve_priors
 from otfsynth.config.synthesis import SynthesisConfig
 from otfsynth.synthesis.geometry import Size
-from otfsynth.synthesis.lesions import check_lesions
+from otfsynth.synthesis.model import GenerativeModel
 from otfsynth.synthesis.parameters import SynthesisParameters
-from otfsynth.synthesis.physics import load_physics
-from otfsynth.synthesis.priors import load_priors
+from otfsynth.synthesis.random_stream import RandomStream
 from otfsynth.synthesis.rendering import Renderer
 from otfsynth.synthesis.rendering.device import DeviceRenderer
 from otfsynth.synthesis.rendering.sequence import ChannelToRender
-from otfsynth.synthesis.sampling import LabelMapLike, LabelMaps, sample_parameters
-from otfsynth.synthesis.shape import shape_boundaries
+from otfsynth.synthesis.sampling import LabelMapLike, LabelMaps
+from otfsynth.synthesis.shape import Boundary
 from otfsynth.types import SampleKey
 
 logger = logging.getLogger(__name__)
@@ -65,11 +66,11 @@ class Synthesizer:
         device: where batches are delivered, and rendered where it is a GPU that CuPy can use: on the current stream,
             without waiting for it. Where CuPy is missing the CPU renders and each batch is copied; a warning says so.
         reuse_buffers: write every batch of one size into the same memory; for callers that are done with the last one.
+        curriculum: share of the samples that an easier model makes, where one does.
 
     Raises:
-        ConfigurationError: the bank is empty, the size is not positive, a prior file or a table of tissues or
-            protocols can't be used, lesions shall have a target that the scheme lacks, or shapes name structures that
-            it lacks.
+        ConfigurationError: the bank is empty, the size is not positive, or a model's files or names can't be used
+            (:meth:`GenerativeModel.load`).
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Synthesizer:
         threads: int | None = None,
         device: torch.device | str = "cpu",
         reuse_buffers: bool = False,
+        curriculum: CurriculumConfig | None = None,
     ) -> None:
         if len(bank) == 0:
             raise ConfigurationError("there is no label map to synthesise from; check data.label_maps")
@@ -93,14 +95,17 @@ class Synthesizer:
         self.threads = threads
         self.device = torch.device(device)
         self.reuse_buffers = reuse_buffers
-        self._priors = load_priors(config.mixture, bank.scheme.class_count)
-        self._physics = load_physics(config, bank.scheme)
-        if config.shape_variety.probability > 0:
-            self.bank = bank.with_boundaries(shape_boundaries(config.shape_variety, bank.scheme))
+        self.curriculum = curriculum or CurriculumConfig()
+        self._model = GenerativeModel.load(config, bank.scheme)
+        self._easier = self._model
+        if self.curriculum.is_on:
+            easier = resolve_priors(self.curriculum.easier(config), bank.scheme.name)
+            self._easier = GenerativeModel.load(easier, bank.scheme)
+        boundaries = _common_boundaries(self._model, self._easier)
+        if boundaries is not None:
+            self.bank = bank.with_boundaries(boundaries)
         self._maps = self.bank.on("cpu")  # parameters are drawn on the host
         self._device_maps = self.bank.on(self.device) if _can_render_on(self.device) else None
-        if config.lesions.probability > 0:
-            check_lesions(config.lesions, bank.scheme)  # a wrong name is told now, not by some later sample
         self._local = threading.local()
 
     def __call__(self, indices: Sequence[int]) -> SyntheticBatch:
@@ -110,7 +115,8 @@ class Synthesizer:
     def sample_parameters(self, index: int) -> SynthesisParameters:
         """The record of sample ``index``, in [0, 2**32 - 1]; nothing is rendered."""
         key = SampleKey(self.seed, index)
-        return sample_parameters(self.config, self._maps, self.size, self._priors, self._physics, key)
+        easier = RandomStream(key, "curriculum").happens(self.curriculum.share_at(index))
+        return (self._easier if easier else self._model).sample(self._maps, self.size, key)
 
     def render(self, parameters: Sequence[SynthesisParameters]) -> SyntheticBatch:
         """Render records, drawn here or read from JSON.
@@ -216,6 +222,16 @@ class Synthesizer:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._local = threading.local()
+
+
+def _common_boundaries(*models: GenerativeModel) -> tuple[Boundary, ...] | None:
+    """Boundaries that move; the maps of one bank know of one set."""
+    sets = {model.boundaries for model in models} - {None}
+    if len(sets) > 1:
+        raise ConfigurationError(
+            "curriculum.easy.shape_variety names other structures than synthesis.shape_variety; give both the same"
+        )
+    return next(iter(sets), None)
 
 
 def _can_render_on(device: torch.device) -> bool:
