@@ -33,7 +33,18 @@ def test_every_option_composes(group, option):
 
 def test_groups_are_those_of_the_design():
     assert set(GROUPS) == {
-        *("data", "labels", "synthesis", "network", "optimizer", "trainer", "logger", "paths", "hardware"),
+        *(
+            "data",
+            "labels",
+            "synthesis",
+            "curriculum",
+            "network",
+            "optimizer",
+            "trainer",
+            "logger",
+            "paths",
+            "hardware",
+        ),
         *("experiment", "sweep"),
     }
 

@@ -111,10 +111,8 @@ def test_impossible_ramps_are_refused(override: str, message: str) -> None:
 
 
 def test_both_models_move_the_same_boundaries(tissue_bank: LabelBank) -> None:
-    config = dataclasses.replace(
-        whole_model(), shape_variety=dataclasses.replace(whole_model().shape_variety, probability=1.0)
-    )
+    shape_variety = dataclasses.replace(whole_model().shape_variety, probability=1.0)
+    config = dataclasses.replace(whole_model(), shape_variety=shape_variety)
+    other = curriculum(1, 1, 1, shape_variety={"ventricles": ["thalamus"]})
     with pytest.raises(ConfigurationError, match=r"curriculum\.easy\.shape_variety names other structures"):
-        Synthesizer(
-            config, tissue_bank, SIZE, 0, curriculum=curriculum(1, 1, 1, shape_variety={"ventricles": ["thalamus"]})
-        )
+        Synthesizer(config, tissue_bank, SIZE, 0, curriculum=other)
