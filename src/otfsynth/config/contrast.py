@@ -11,15 +11,13 @@ from otfsynth.config import checks
 class EnginesConfig:
     """Shares of the samples whose class intensities come from each engine; they sum to 1."""
 
-    mixture: float = 0.8
+    mixture: float = 0.5
     """Random means and standard deviations, as in SynthSeg (``synthesis.mixture``)."""
     priors: float = 0.0
     """Means and standard deviations from ``synthesis.mixture.prior_means`` and ``prior_stds``."""
-    physics: float = 0.2
-    """Signal equations of real sequences (``synthesis.physics``).
-
-    A minority: random contrasts alone served best in FetalSynthSeg, physics helped in qsynth.
-    """
+    physics: float = 0.5
+    """Signal equations of real sequences (``synthesis.physics``): they make the contrasts of one brain alike early
+    (docs/experiments.md); the random ones are for what no table holds."""
 
     def __post_init__(self) -> None:
         names = ("mixture", "priors", "physics")

@@ -22,6 +22,8 @@ from otfsynth.synthesis import Synthesizer
 def build_synthesizer(config: TrainConfig) -> Synthesizer:
     """The stream of samples that a configuration asks for: of its patch size, or whole heads where it has none.
 
+    All are of the whole generative model: the curriculum is of training alone.
+
     Args:
         config: of a training run, or of a command that draws samples as one would.
 
@@ -33,7 +35,7 @@ def build_synthesizer(config: TrainConfig) -> Synthesizer:
     bank = LabelBank.from_config(config.data, scheme, show_progress=config.trainer.progress)
     size = config.data.patch_size or whole_head_size(config.data.spacing_mm)
     synthesis = resolve_priors(config.synthesis, scheme.name)
-    return Synthesizer(synthesis, bank, size, config.seed, config.hardware.threads, curriculum=config.curriculum)
+    return Synthesizer(synthesis, bank, size, config.seed, config.hardware.threads)
 
 
 def load_synthesizer(
