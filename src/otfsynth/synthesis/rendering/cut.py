@@ -1,4 +1,4 @@
-"""The painting pass's struct for what the image does not show: skull-strip, defacing, field of view, zero background."""
+"""The painting pass's struct for what the image does not show: skull-strip, defacing, zero background, view."""
 
 from __future__ import annotations
 
