@@ -4,7 +4,7 @@
 // a normal deviate), what tissue.h adds to it, multiplicative bias, clipping. Nothing but the requested patch is ever
 // computed. Intensities are on lab2im's 0-255 scale (Billot et al. 2020).
 #pragma once
-#include "defacing.h"
+#include "cut.h"
 #include "lattice.h"
 #include "lesions.h"
 #include "real_image.h"
@@ -29,16 +29,10 @@ struct Paint {
     Statistics* statistics;     // one a row
     RowLattice source;          // 3 components
     RowLattice bias;            // natural logarithm of the field; no coefficients: no bias
-    RowLattice edge;            // millimetres; no coefficients: smooth edge
     RandomKey key;
     i32 map_shape[3];
     i32 size_[3];
     float clip_max;
-    float edge_offset;          // millimetres
-    i32 mask_background;        // 1: background voxels leave the mask
-    i32 view_first[3];          // voxels of the patch that the scan shows; outside, the mask is 0
-    i32 view_end[3];            // one beyond the last; 0: all of them
-    i32 strip;                  // 1: what is far from the brain leaves the mask
     SubVoxels sub_voxels;
     Subclasses subclasses;
     Texture texture;
@@ -46,7 +40,7 @@ struct Paint {
     SignalLoss signal_loss;
     Lesions lesions;
     MassEffect mass_effect;
-    Defacing defacing;
+    Cut cut;
     Shell shell;
     RealImage real;
     SoftMap soft;
@@ -71,12 +65,12 @@ struct Paint {
     }
     OTF_INLINE const RowLattice& lattice(i32 field) const {
         return field == 0   ? bias
-               : field == 1 ? edge
+               : field == 1 ? cut.edge
                : field == 2 ? subclasses.fields
                : field == 3 ? texture.field
                : field == 4 ? heterogeneity.field
                : field == 5 ? lesions.edge
-               : field == 6 ? defacing.bumps
+               : field == 6 ? cut.defacing.bumps
                             : shell.thickness;
     }
     OTF_INLINE i64 scratch_floats() const {
@@ -87,10 +81,7 @@ struct Paint {
     template <class Team>
     OTF_INLINE void spline_row(const Team& team, const RowLattice& lattice, i32 component, i64 row, float* column, float* out) const {
         const i32 x = static_cast<i32>(row / size_[1]), y = static_cast<i32>(row % size_[1]);
-        team.sync();  // the column may still be read for the last component
-        collapse_row(team, lattice, component, x, y, column);
-        team.sync();
-        expand_row(team, lattice, column, size_[2], out);
+        evaluate_row(team, lattice, component, x, y, size_[2], column, out);
     }
 
     template <class Team>
@@ -140,7 +131,7 @@ struct Paint {
             team.sync();
         }
         if (lesions.count > 0) add_lesions(team, row, sx, sy, sz, found, column, field, scratch.take(padded_row()), mean, std);
-        if (mask) cut(team, row, sx, sy, sz, offsets, found, column, field);
+        if (mask) cut_row(team, cut, row, size_, brain_distance, offsets, sx, sy, sz, found, column, field, mask, target);
         if (real.masked) {
             team.sync();
             cut_unseen(team, mean, n, mask + row * n, target + row * n);
@@ -249,54 +240,6 @@ struct Paint {
             paint_lesions(team, lesions.parts[part], depth, found, size_[2], mean, std, target + row * size_[2]);
             team.sync();
         }
-    }
-
-    // Mask of the simulated skull-strip and of a background that is exactly zero, taken out of the target as well.
-    template <class Team>
-    OTF_INLINE void cut(const Team& team, i64 row, const float* sx, const float* sy, const float* sz, const i32* offsets,
-                        const u8* found, float* column, float* field) const {
-        u8* mask_row = mask + row * size_[2];
-        const i32 n = size_[2];
-        if (strip) {
-            if (edge.coefficients) spline_row(team, edge, 0, row, column, field);
-            team.sync();
-            const float share = edge.coefficients ? 8.0f : 0.0f, base = 128.0f + 8.0f * edge_offset;
-            i32* limits = reinterpret_cast<i32*>(field);
-            OTF_VECTOR_LOOP
-            for (i32 z = team.lane; z < n; z += team.lanes) {
-                // An integer distance lies below the threshold where it lies below the threshold rounded up.
-                const float limit = clamp(share > 0.0f ? base + share * field[z] : base, 0.0f, 256.0f);
-                const i32 whole = static_cast<i32>(limit);
-                limits[z] = whole + (limit > static_cast<float>(whole) ? 1 : 0);
-            }
-            team.sync();
-            const u8* distance = brain_distance;
-            for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = distance[offsets[z]] < limits[z];
-        } else {
-            for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = 1;
-        }
-        if (defacing.count > 0) {
-            if (defacing.bumps.coefficients) spline_row(team, defacing.bumps, 0, row, column, field);
-            team.sync();
-            deface_row(team, defacing, sx, sy, sz, brain_distance, offsets, field, n, mask_row);
-            team.sync();
-        }
-        if (mask_background) {
-            OTF_VECTOR_LOOP
-            for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = found[z] != 0 ? mask_row[z] : 0;
-        }
-        if (view_end[0] > 0) {
-            const i32 x = static_cast<i32>(row / size_[1]), y = static_cast<i32>(row % size_[1]);
-            const bool seen = x >= view_first[0] && x < view_end[0] && y >= view_first[1] && y < view_end[1];
-            const i32 first = seen ? view_first[2] : n, end = seen ? view_end[2] : 0;
-            OTF_VECTOR_LOOP
-            for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = z >= first && z < end ? mask_row[z] : 0;
-        }
-        // Nothing can be told where the image is exactly zero: its target is background too.
-        u8* target_row = target + row * n;
-        OTF_VECTOR_LOOP
-        for (i32 z = team.lane; z < n; z += team.lanes) target_row[z] = mask_row[z] ? target_row[z] : 0;
-        team.sync();
     }
 
     template <class Team>

@@ -157,6 +157,16 @@ OTF_INLINE void expand_row(const Team& team, const RowLattice& lattice, float* c
 #endif
 }
 
+// One component at all voxels of row (x, y).
+template <class Team>
+OTF_INLINE void evaluate_row(const Team& team, const RowLattice& lattice, i32 component, i32 x, i32 y, i32 n, float* column,
+                             float* out) {
+    team.sync();  // the column may still be read for the last component
+    collapse_row(team, lattice, component, x, y, column);
+    team.sync();
+    expand_row(team, lattice, column, n, out);
+}
+
 OTF_INLINE i32 whole_cells(i32 n, i32 spacing) { return (n + spacing - 1) / spacing * spacing; }
 
 // Floats that `expand_row` may write for a row of n voxels.

@@ -28,7 +28,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_checkpoint(tmp_path_factory.mktemp("run") / "best.ckpt")
 
 
-def run(given: Path, output: Path, checkpoint: Path | str, *overrides: str) -> int:
+def run(given: Path | str, output: Path, checkpoint: Path | str, *overrides: str) -> int:
     """Run the command in this process; its exit code."""
     arguments = [f"input={given}", f"output={output}", f"checkpoint={checkpoint}", "overlap=0.25", "progress=false"]
     try:

@@ -43,21 +43,15 @@ def predict(config: PredictConfig, job: Job) -> None:
         InputError: no scans, no usable checkpoint, or the skull-stripper lacks something; nothing was done.
     """
     # Late, so that --help and a misspelt override answer at once
-    from otfsynth.data.scans import find_scans
+    from otfsynth.data.heads import find_heads
     from otfsynth.inference.cases import run_cases
     from otfsynth.inference.ensemble import Ensemble
     from otfsynth.inference.skullstrip import choose_stripper
 
     output = Path(config.output).expanduser()
-    found = find_scans(config.input, config.input_layout)
-    stripper = choose_stripper(config.skullstrip, config.stripping)
     ensemble = Ensemble.load(config.checkpoints)
-    if ensemble.input_channels > 1:
-        raise ConfigurationError(
-            f"checkpoint '{ensemble.paths[0]}' takes {ensemble.input_channels} images of every head, and this command "
-            "gives one; use otfsynth.inference.channels.prepare_channels and SlidingWindowPredictor.segment in Python, "
-            "or a checkpoint trained with synthesis.channels.count=1"
-        )
+    found = find_heads(config.input, config.input_layout, ensemble.channels_named(config.channels))
+    stripper = choose_stripper(config.skullstrip, config.stripping)
     run = _Run(config, found, ensemble, stripper, output)
     run.start()
     outcome = run_cases(found.scans, run.work, "segmenting", config.progress)
@@ -92,13 +86,15 @@ class _Run:
 
     def start(self) -> None:
         """Say what will be done, and write what is known beforehand."""
-        from otfsynth.inference.cases import log_left_out
+        from otfsynth.inference.cases import log_channels, log_left_out
         from otfsynth.inference.output_names import BIDS_LAYOUTS
         from otfsynth.inference.outputs import write_dataset_description, write_label_table
         from otfsynth.inference.records import of_other_cases, read_records
 
         log_left_out(self.found.skipped)
         logger.info("%-16s %d, layout %s", "scans", len(self.found.scans), self.found.layout)
+        if self.ensemble.input_channels > 1:
+            log_channels(self.found.scans)
         logger.info("%-16s %s", "skull-stripping", self.stripper.reason)
         for path in self.ensemble.paths:
             logger.info("%-16s %s", "checkpoint", path)

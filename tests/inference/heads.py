@@ -43,12 +43,17 @@ def write_scan(path: Path, data: np.ndarray | None = None, affine: np.ndarray | 
 
 
 def write_checkpoint(
-    path: Path, seed: int = 0, spacing_mm: float = SPACING_MM, scheme: LabelScheme | None = None, **config: object
+    path: Path,
+    seed: int = 0,
+    spacing_mm: float = SPACING_MM,
+    scheme: LabelScheme | None = None,
+    channels: int = 1,
+    **config: object,
 ) -> Path:
     """An untrained U-Net of two stages with patches of 16^3; as its weights differ, so do its labels."""
     scheme = scheme or toy_scheme()
     network = NetworkConfig(base_features=4, max_features=8, max_stages=2)
-    plan = plan_network(network, scheme.target_count, (16, 16, 16), (spacing_mm,) * 3)
+    plan = plan_network(network, scheme.target_count, (16, 16, 16), (spacing_mm,) * 3, input_channels=channels)
     weights = build_network(plan, seed).state_dict()
     save_checkpoint(Checkpoint(weights, plan.to_dict(), scheme.to_dict(), dict(config)), path)
     return path

@@ -20,13 +20,16 @@ class PredictConfig:
     """Everything that ``python -m otfsynth.predict`` reads."""
 
     input: str = ""
-    """A scan, a folder, a list (.txt, .csv), a BIDS tree or an OASIS-3 tree."""
+    """A scan, a folder, a list (.txt, .csv), a BIDS tree or an OASIS-3 tree; the images of one head joined by ``;``."""
     output: str = ""
     """Folder of the results."""
     checkpoint: Any = None
     """A checkpoint, a folder of them, a glob, or a list of those; the probabilities of several are averaged."""
     input_layout: str = "auto"
     """How ``input`` is arranged: auto, scan, folder, list, bids, oasis3."""
+    channels: list[str] = field(default_factory=list)
+    """Contrast of each image that a network of several channels takes, in its order, e.g. ``[T1w,FLAIR]``; by default
+    those it was trained on."""
     skullstrip: str = "auto"
     """auto, hd-bet, deepbet, mask, command or none; auto leaves stripped scans as they are."""
     stripping: StrippingConfig = field(default_factory=StrippingConfig)
@@ -74,7 +77,7 @@ class PredictConfig:
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", self.device):
             raise checks.ConfigurationError(f"device={self.device} is unknown; choose auto, cpu, cuda, cuda:1 or mps")
         _ = self.space_mm
-        check_paths(self.input, self.output)
+        check_paths(self.input, self.output, join=";")
         if not self.checkpoints:
             raise checks.ConfigurationError(
                 "checkpoint is not given; write checkpoint=RUN/checkpoints/best.ckpt, a folder of checkpoints or a glob"

@@ -61,8 +61,13 @@ class SkullStripConfig:
         check_paths(self.input, self.output)
 
 
-def check_paths(given: str, output: str) -> None:
+def check_paths(given: str, output: str, join: str = "") -> None:
     """Check the input and the output folder of a command that works on many scans.
+
+    Args:
+        given: input.
+        output: folder of the results.
+        join: what may stand between several files of the input; empty: it is one path.
 
     Raises:
         ConfigurationError: one is not given, the input is not there, or the output is a file.
@@ -71,7 +76,9 @@ def check_paths(given: str, output: str) -> None:
         raise checks.ConfigurationError("input is not given; write input=SCAN.nii.gz, or a folder, a list, a BIDS tree")
     if not output:
         raise checks.ConfigurationError("output is not given; write output=FOLDER")
-    if not Path(given).expanduser().exists():
-        raise checks.ConfigurationError(f"input={given} does not exist; check the path")
+    paths = [given] if not join or Path(given).expanduser().exists() else given.split(join)
+    for path in (path.strip() for path in paths):
+        if path and not Path(path).expanduser().exists():
+            raise checks.ConfigurationError(f"input={path} does not exist; check the path")
     if Path(output).expanduser().is_file():
         raise checks.ConfigurationError(f"output={output} is a file; give a folder for the results")

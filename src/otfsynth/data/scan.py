@@ -18,6 +18,8 @@ class Scan:
         contrast: BIDS suffix such as ``T1w``, ``T2w``, ``FLAIR``; empty where the name says nothing.
         entities: BIDS entities in the order of the name, e.g. ``(("sub", "01"), ("run", "02"))``; else empty.
         folder: folder below the root of the list, mirrored by outputs in BIDS derivatives; ``Path()`` for flat outputs.
+        channels: images of the head that a network of several channels takes, in its order, ``None`` where one is
+            missing; ``path`` is the first that is not. Empty for a network of one.
     """
 
     path: Path
@@ -27,3 +29,9 @@ class Scan:
     contrast: str = ""
     entities: tuple[tuple[str, str], ...] = ()
     folder: Path = Path()
+    channels: tuple[Path | None, ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files of the case, the one at ``path`` first."""
+        return tuple(path for path in self.channels if path is not None) or (self.path,)

@@ -101,6 +101,11 @@ def contrast_of(name: str) -> str:
     return CONTRASTS[match[1].lower()] if match else ""
 
 
+def without_contrast(stem: str) -> str:
+    """What the names of the images of one head share: the words of a name, in lower case, but for its contrast."""
+    return "_".join(re.findall(r"[a-z0-9]+", _CONTRAST.sub("", stem, count=1).lower()))
+
+
 def session_folder(name: str) -> tuple[str, str] | None:
     """Subject and day of a folder name of OASIS-3, e.g. ``OAS30001``, ``d0129`` of ``OAS30001_MR_d0129``."""
     match = _OASIS_FOLDER.search(name)

@@ -39,7 +39,7 @@ class ScanList:
     skipped: tuple[str, ...] = ()
 
 
-def find_scans(input: str, layout: str = "auto") -> ScanList:
+def find_scans(input: str, layout: str = "auto", images: int = 1) -> ScanList:
     """List the scans that ``input`` names.
 
     Args:
@@ -47,6 +47,7 @@ def find_scans(input: str, layout: str = "auto") -> ScanList:
             ``image``, ``path`` or ``scan``, and ``case,subject,session,contrast`` where given), whose relative paths
             start at the list; or a folder.
         layout: one of :data:`LAYOUTS`; ``auto`` tells it by what is there.
+        images: files that every line of a list names, see :func:`otfsynth.data.heads.find_heads`.
 
     Raises:
         ScanListError: nothing is there, or files of a list are missing.
@@ -62,7 +63,7 @@ def find_scans(input: str, layout: str = "auto") -> ScanList:
         if not path.is_file():
             raise ScanListError(f"'{path}' is a folder, which layout={layout} can't read; use layout=folder or auto")
         root = path.parent
-        found = Found([describe(path)]) if layout == "scan" else listed_scans(path)
+        found = Found([describe(path)]) if layout == "scan" else listed_scans(path, images)
     else:
         if not path.is_dir():
             raise ScanListError(f"'{path}' is a file, which layout={layout} can't read; use layout=auto")
@@ -72,7 +73,7 @@ def find_scans(input: str, layout: str = "auto") -> ScanList:
     if not found.scans:
         raise ScanListError(_nothing_found(path, layout, found.skipped))
     return ScanList(
-        tuple(_with_unique_cases(found.scans)), layout, root, tuple(str(left_out) for left_out in found.skipped)
+        tuple(with_unique_cases(found.scans)), layout, root, tuple(str(left_out) for left_out in found.skipped)
     )
 
 
@@ -86,7 +87,7 @@ def _layout_of(path: Path) -> str:
     raise ScanListError(f"'{path}' is neither a NIfTI or MGZ scan nor a .txt or .csv list of scans; check the name")
 
 
-def _with_unique_cases(scans: Sequence[Scan]) -> list[Scan]:
+def with_unique_cases(scans: Sequence[Scan]) -> list[Scan]:
     """Prefix parent folders, joined by ``__``, to the names of cases that collide."""
     groups: dict[str, list[Scan]] = defaultdict(list)
     for scan in scans:

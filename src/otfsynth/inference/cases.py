@@ -79,6 +79,15 @@ def log_left_out(skipped: Sequence[str]) -> None:
         logger.info("... and %d more files left out", len(skipped) - NAMED)
 
 
+def log_channels(heads: Sequence[Scan]) -> None:
+    """Name the files that are the channels of the first head, and how many heads lack some."""
+    for number, path in enumerate(heads[0].channels):
+        logger.info("%-16s %s", f"channel {number}", f"'{path}', for example" if path else "missing in the first head")
+    lacking = sum(None in head.channels for head in heads)
+    if lacking:
+        logger.warning("%d of %d head(s) lack images; the network sees zeros there", lacking, len(heads))
+
+
 def run_cases(
     scans: Sequence[Scan], work: Callable[[Scan], R], description: str, show_progress: bool
 ) -> CaseResults[R]:

@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from otfsynth.config.checks import ConfigurationError
+from otfsynth.data.heads import ImageChannels
 from otfsynth.inference.predictor import SlidingWindowPredictor
 from otfsynth.inference.preparation import NORMALIZATIONS
 from otfsynth.inference.tiling import Triple, limited_tile
@@ -51,6 +53,23 @@ class Ensemble:
     def input_channels(self) -> int:
         """Images of one head that the networks take."""
         return self.checkpoints[0].plan.input_channels
+
+    def channels_named(self, contrasts: Sequence[str] = ()) -> ImageChannels:
+        """What is known of those images.
+
+        Args:
+            contrasts: of each of them, where the user names them; by default those of the training.
+
+        Raises:
+            ConfigurationError: not as many as the networks take.
+        """
+        if contrasts and len(contrasts) != self.input_channels:
+            raise ConfigurationError(
+                f"channels={list(contrasts)} names {len(contrasts)} image(s), checkpoint '{self.paths[0]}' takes "
+                f"{self.input_channels}; name as many"
+            )
+        may_miss = all(_channels_config(each).get("missing_probability", 1.0) > 0 for each in self.checkpoints)
+        return ImageChannels(self.input_channels, tuple(contrasts) or _contrasts(self.checkpoints[0]), may_miss)
 
     @property
     def divisor(self) -> Triple:
@@ -169,6 +188,7 @@ def _check_alike(first_path: Path, first: Checkpoint, path: Path, checkpoint: Ch
         ("targets", first.scheme.target_names, checkpoint.scheme.target_names),
         ("voxel size (mm)", first.plan.spacing_mm, checkpoint.plan.spacing_mm),
         ("input channels", first.plan.input_channels, checkpoint.plan.input_channels),
+        ("contrasts of the channels", _contrasts(first), _contrasts(checkpoint)),
         ("intensity normalisation", _normalization(first), _normalization(checkpoint)),
     ]
     for what, expected, found in pairs:
@@ -181,6 +201,16 @@ def _check_alike(first_path: Path, first: Checkpoint, path: Path, checkpoint: Ch
 
 def _normalization(checkpoint: Checkpoint) -> str:
     return str(checkpoint.config.get("synthesis", {}).get("normalization", "zscore"))
+
+
+def _channels_config(checkpoint: Checkpoint) -> dict[str, Any]:
+    return dict(checkpoint.config.get("synthesis", {}).get("channels", {}))
+
+
+def _contrasts(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Contrast of each channel in training; empty where any would do, or there is but one."""
+    contrasts = tuple(str(name) for name in _channels_config(checkpoint).get("contrasts", ()))
+    return contrasts if len(contrasts) == checkpoint.plan.input_channels > 1 else ()
 
 
 def _plain(value: Any) -> str:

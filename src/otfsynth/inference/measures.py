@@ -80,7 +80,7 @@ def measure(
     count = len(expected_voxels)
     voxel_volume = float(abs(np.linalg.det(affine[:3, :3])))
     counts = _counts(labels, count)
-    plane = midsagittal_plane(prepared.data, prepared.mask, prepared.affine)
+    plane = midsagittal_plane(prepared.first_image, prepared.mask, prepared.affine)
     sides = side_volumes(labels, affine, plane, count)
     return Measures(
         voxel_volume_mm3=voxel_volume,

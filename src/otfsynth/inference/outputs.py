@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from otfsynth import __version__
 from otfsynth.data.scan import Scan
+from otfsynth.data.scan_names import describe
 from otfsynth.inference.output_names import OutputNames
 from otfsynth.inference.quality import Quality
 from otfsynth.inference.records import CaseRecord, plain_grid, source_of
@@ -60,8 +61,8 @@ def record_of(
         case=scan.case,
         subject=scan.subject,
         session=scan.session,
-        contrast=scan.contrast,
-        source=source_of(scan.path),
+        contrast=_contrasts(scan),
+        source=source_of(scan),
         fingerprint=fingerprint,
         volumes=volumes,
         picture=names.picture.as_posix(),
@@ -128,8 +129,8 @@ def write_dataset_description(folder: Path, source: Path) -> None:
 def write_description(path: Path, scan: Scan, root: Path, space_mm: float | None) -> None:
     """Write the JSON beside the label map of a BIDS derivative."""
     # Not resolved: in data sets under git-annex every scan is a link to somewhere else
-    relative = Path(os.path.abspath(scan.path)).relative_to(os.path.abspath(root)).as_posix()
-    contents: dict[str, Any] = {"Sources": [f"bids:source:{quote(relative)}"], "Manual": False}
+    files = [Path(os.path.abspath(path)).relative_to(os.path.abspath(root)).as_posix() for path in scan.files]
+    contents: dict[str, Any] = {"Sources": [f"bids:source:{quote(file)}" for file in files], "Manual": False}
     if space_mm is not None:
         contents["Resolution"] = f"cubic voxels of {space_mm:g} mm along the axes of the scan"
     write_json(path, contents)
@@ -138,6 +139,12 @@ def write_description(path: Path, scan: Scan, root: Path, space_mm: float | None
 def write_json(path: Path, contents: dict[str, Any]) -> None:
     """Write a JSON file atomically."""
     write_bytes_atomically(path, (json.dumps(contents, indent=2) + "\n").encode())
+
+
+def _contrasts(scan: Scan) -> str:
+    """``T1w+FLAIR`` of a head with several images."""
+    further = [describe(path).contrast for path in scan.files[1:]]
+    return "+".join(name for name in (scan.contrast, *further) if name)
 
 
 def _number(value: float, digits: int) -> str:

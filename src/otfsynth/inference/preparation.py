@@ -46,6 +46,13 @@ class PreparedImage:
     canonical: Grid
     original_affine: np.ndarray
 
+    @property
+    def first_image(self) -> np.ndarray:
+        """(x, y, z) of the first channel that is not missing."""
+        if self.data.ndim == 3:
+            return self.data
+        return np.asarray(next(channel for channel in self.data if channel.any()))
+
 
 def clean_image(image: np.ndarray) -> tuple[np.ndarray, int]:
     """Take voxels that are not finite as 0, and clip the ringing of interpolated scans.

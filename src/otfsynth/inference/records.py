@@ -30,7 +30,7 @@ class CaseRecord:
         subject: empty where unknown, as the next two.
         session: see :class:`otfsynth.data.scan.Scan`.
         contrast: see :class:`otfsynth.data.scan.Scan`.
-        source: path, size in bytes and time of change (ns) of the scan.
+        source: path, size in bytes and time of change (ns) of the scan, and of each channel where there are several.
         fingerprint: of the checkpoints and of the settings that change results.
         volumes: label map and other volumes, relative to the output folder.
         picture: relative to the output folder.
@@ -71,8 +71,15 @@ class CaseRecord:
             return None
 
 
-def source_of(path: Path) -> dict[str, Any]:
-    """Path, size and time of change of a scan: what tells whether it is the same file."""
+def source_of(scan: Scan) -> dict[str, Any]:
+    """Path, size and time of change of a scan, and of all channels: what tells whether they are the same files."""
+    source = _file(scan.path)
+    if scan.channels:
+        source["channels"] = [path and _file(path) for path in scan.channels]
+    return source
+
+
+def _file(path: Path) -> dict[str, Any]:
     status = path.stat()
     return {"path": str(path.resolve()), "bytes": status.st_size, "changed_ns": status.st_mtime_ns}
 
@@ -96,7 +103,7 @@ def why_not_done(record: CaseRecord | None, scan: Scan, fingerprint: str, folder
     """
     if record is None:
         return "it was not finished"
-    if record.source != source_of(scan.path):
+    if record.source != source_of(scan):
         return "its scan has changed"
     if record.fingerprint != fingerprint:
         return "it was made with other checkpoints or settings"

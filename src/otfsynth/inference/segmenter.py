@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import nibabel as nib
 import numpy as np
 
 from otfsynth.data.scan import Scan
+from otfsynth.inference.channels import prepare_channels
 from otfsynth.inference.measures import Measures, measure
 from otfsynth.inference.postprocessing import fill_holes, keep_largest_component
 from otfsynth.inference.predictor import SlidingWindowPredictor
-from otfsynth.inference.preparation import ImageError, clean_image, foreground_mask, prepare_clean_image
+from otfsynth.inference.preparation import (
+    ImageError,
+    PreparedImage,
+    clean_image,
+    foreground_mask,
+    prepare_clean_image,
+)
 from otfsynth.inference.skullstrip import Brain, Stripper, find_brain, has_skull
 from otfsynth.volumes import Grid, Volume, isotropic_grid, read_volume, spacing_of
 
@@ -47,7 +55,7 @@ class SegmentedScan:
     """A segmented scan.
 
     Args:
-        image: the scan, float32, as stored.
+        image: the scan, float32, as stored; of several channels the first that is not missing.
         brain: bool (x, y, z) on the grid of ``image``.
         labels: uint8 (x, y, z) on ``grid``.
         probabilities: float16 (labels, x, y, z) on ``grid``, where asked for.
@@ -85,12 +93,11 @@ class ScanSegmenter:
         Raises:
             InputError: the file can't be read, shows no head, or no brain was found in it.
         """
-        image, missing, oriented = read_image(scan)
+        images = [read_image(replace(scan, path=path)) for path in scan.files]
+        image = images[0][0]
         brain, skull = self._brain(image, scan)
         options = self.options
-        prepared = prepare_clean_image(
-            image.data, image.affine, self.predictor.spacing_mm, brain.mask, self.predictor.normalization
-        )
+        prepared = self._prepare(scan, [volume for volume, _, _ in images], brain.mask)
         grid = None
         if options.space_mm is not None:
             grid = isotropic_grid(prepared.canonical.shape, prepared.canonical.affine, options.space_mm)
@@ -108,14 +115,34 @@ class ScanSegmenter:
             prediction.entropy,
             prepared,
             brain.mask,
-            missing_voxels=missing,
-            orientation_known=oriented,
+            missing_voxels=sum(missing for _, missing, _ in images),
+            orientation_known=all(oriented for _, _, oriented in images),
             skull=skull,
             stripping=f"{brain.method}: {brain.reason}",
         )
         return SegmentedScan(
             image, brain.mask, labels, prediction.probabilities, Grid((x, y, z), prediction.affine), measures
         )
+
+    def _prepare(self, scan: Scan, images: Sequence[Volume], mask: np.ndarray) -> PreparedImage:
+        """All images of a head, on the grid of the first and inside its brain, as they were in training."""
+        spacing_mm, normalization = self.predictor.spacing_mm, self.predictor.normalization
+        if not scan.channels:
+            (image,) = images
+            return prepare_clean_image(image.data, image.affine, spacing_mm, mask, normalization)
+        given = iter(images)
+        channels = [None if path is None else next(given) for path in scan.channels]
+        try:
+            return prepare_channels(
+                [None if volume is None else volume.data for volume in channels],
+                [None if volume is None else volume.affine for volume in channels],
+                spacing_mm,
+                mask,
+                normalization,
+            )
+        except ImageError as error:
+            names = ", ".join(f"{number} is '{path}'" for number, path in enumerate(scan.channels) if path is not None)
+            raise ImageError(f"{error} (channel {names})") from error
 
     def _brain(self, image: Volume, scan: Scan) -> tuple[Brain, bool]:
         """The brain, and whether it is still in its skull."""

@@ -11,6 +11,7 @@ from otfsynth.kernels.structs import STRUCTS
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.rendering import stages, tissue
 from otfsynth.synthesis.rendering.buffers import Buffers
+from otfsynth.synthesis.rendering.cut import cut
 from otfsynth.synthesis.rendering.launching import Launcher, no_field, random_key
 from otfsynth.synthesis.rendering.lesions import lesions, mass_effect
 from otfsynth.synthesis.rendering.shape import changed_labels
@@ -46,12 +47,11 @@ def paint(
         map_shape=tuple(label_map.indices.shape),
         size_=parameters.size,
         clip_max=parameters.clip_max,
-        **_mask(launch, parameters),
+        **cut(launch, parameters),
         **tissue.sub_voxels(parameters),
         **tissue.subclasses(launch, parameters),
         **tissue.texture(launch, parameters),
         **tissue.heterogeneity(launch, parameters, tables),
-        **_defacing(launch, parameters),
         **_signal_loss(parameters),
         **lesions(launch, parameters, tables),
         **mass_effect(parameters),
@@ -75,40 +75,6 @@ def _bias(launch: Launcher, parameters: SynthesisParameters) -> NDArray[np.void]
     if bias is None:
         return no_field()
     return launch.noise_rows("bias", parameters.size, parameters.key, stages.BIAS, bias.std, bias.spacing_voxels)
-
-
-def _mask(launch: Launcher, parameters: SynthesisParameters) -> dict[str, Any]:
-    """Fields of the mask: field of view and brain; a background that is exactly zero is masked as well."""
-    fields: dict[str, Any] = {"mask_background": parameters.background == "zero"}
-    view = parameters.field_of_view
-    if view is not None:
-        fields |= {"view_first": view.first_voxel, "view_end": view.end_voxel}
-    strip = parameters.skull_strip
-    if strip is None:
-        return fields
-    edge = launch.noise_rows(
-        "edge",
-        parameters.size,
-        parameters.key.shared,
-        stages.STRIP_EDGE,
-        strip.edge_roughness_mm,
-        strip.edge_spacing_voxels,
-    )
-    return {**fields, "strip": True, "edge": edge, "edge_offset": strip.edge_offset_mm}
-
-
-def _defacing(launch: Launcher, parameters: SynthesisParameters) -> dict[str, Any]:
-    """Half-spaces of the label map, with bumps over the patch."""
-    drawn = parameters.defacing
-    if drawn is None:
-        return {}
-    struct = np.zeros((), STRUCTS["Paint"]["defacing"])
-    struct["bumps"] = launch.noise_rows(
-        "defacing", parameters.size, parameters.key.shared, stages.DEFACING, drawn.roughness_mm, drawn.spacing_voxels
-    )
-    struct["count"], struct["spared"] = len(drawn.planes), np.ceil(128.0 + 8.0 * drawn.spared_mm)
-    struct["planes"][: 4 * len(drawn.planes)] = np.ravel(drawn.planes)
-    return {"defacing": struct}
 
 
 def _signal_loss(parameters: SynthesisParameters) -> dict[str, Any]:
