@@ -44,6 +44,11 @@ class Ensemble:
         return self.checkpoints[0].scheme.target_names
 
     @property
+    def described(self) -> tuple[str, ...]:
+        """Name, version and training of every published model; empty for checkpoints, which have none."""
+        return tuple(f"{one.name} {one.version} ({one.step} steps)" if one.name else "" for one in self.checkpoints)
+
+    @property
     def spacing_mm(self) -> float:
         """Working voxel size."""
         return self.checkpoints[0].plan.spacing_mm[0]
