@@ -328,7 +328,6 @@ def test_another_space_is_written_and_resumed(checkpoint: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("checkpoint=null", "checkpoint is not given"),
         ("space=2", "write native, or a voxel size such as 1mm"),
         ("space=99mm", "leaves"),
         ("skullstrip=hdbet", "did you mean 'hd-bet'"),

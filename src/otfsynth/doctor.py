@@ -192,6 +192,20 @@ def check_skull_stripping() -> Iterator[Finding]:
         yield Finding("deepbet", "ok", f"{_version('deepbet')}, weights in its package")
 
 
+def check_model() -> Iterator[Finding]:
+    """The model that predict takes where no checkpoint is named."""
+    from otfsynth.models import NoShippedModelError, shipped_model
+    from otfsynth.networks import load_checkpoint
+
+    try:
+        model = load_checkpoint(shipped_model())
+    except NoShippedModelError as error:
+        remedy = "give predict a checkpoint=... of your own, or install a release"
+        yield Finding("model", "note", str(error).split(";")[0], remedy)
+    else:
+        yield Finding("model", "ok", f"{model.name} {model.version}: predict takes it where no checkpoint is named")
+
+
 def check_embedded_data() -> Iterator[Finding]:
     """The packages whose files are the embedded label maps."""
     from otfsynth.data.embedded import embedded_sources
@@ -230,6 +244,7 @@ CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (
     check_gpu_kernels,
     check_extension,
     check_skull_stripping,
+    check_model,
     check_embedded_data,
     check_accounts,
     check_disk,

@@ -1,7 +1,8 @@
-"""Segment real scans with trained networks: ``python -m otfsynth.predict input=scans/ output=out/ checkpoint=FILE``.
+"""Segment real scans with trained networks: ``python -m otfsynth.predict input=scan.nii.gz output=out``.
 
-Every scan gets a label map on its own grid; ``index.html`` shows them all, the ones to look at first. A scan that can't
-be segmented is reported by name, and the others go on; the exit code is then 1.
+``checkpoint=FILE`` names networks of your own; without it the model that comes with the package is used. Every scan
+gets a label map on its own grid; ``index.html`` shows them all, the ones to look at first. A scan that can't be segmented
+is reported by name, and the others go on; the exit code is then 1.
 """
 
 from __future__ import annotations
@@ -47,9 +48,10 @@ def predict(config: PredictConfig, job: Job) -> None:
     from otfsynth.inference.cases import run_cases
     from otfsynth.inference.ensemble import Ensemble
     from otfsynth.inference.skullstrip import choose_stripper
+    from otfsynth.models import shipped_model
 
     output = Path(config.output).expanduser()
-    ensemble = Ensemble.load(config.checkpoints)
+    ensemble = Ensemble.load(config.checkpoints or str(shipped_model()))
     found = find_heads(config.input, config.input_layout, ensemble.channels_named(config.channels))
     stripper = choose_stripper(config.skullstrip, config.stripping)
     run = _Run(config, found, ensemble, stripper, output)
@@ -96,13 +98,15 @@ class _Run:
         if self.ensemble.input_channels > 1:
             log_channels(self.found.scans)
         logger.info("%-16s %s", "skull-stripping", self.stripper.reason)
-        for path in self.ensemble.paths:
-            logger.info("%-16s %s", "checkpoint", path)
+        for path, described in zip(self.ensemble.paths, self.ensemble.described, strict=True):
+            named = f"{described}, which comes with otfsynth" if not self.config.checkpoints else described
+            logger.info("%-16s %s", "model" if described else "checkpoint", f"{named}: {path}" if named else path)
         mirrors = "eight mirrored copies averaged" if self.mirrored else "no mirrored copies"
         logger.info("%-16s %s, %s, %s", "network", self.device, self._precision(), mirrors)
         write_label_table(self.output, self.names)
         if self.found.layout in BIDS_LAYOUTS:
-            write_dataset_description(self.output, self.found.root)
+            models = ", ".join(filter(None, self.ensemble.described))
+            write_dataset_description(self.output, self.found.root, f"with the model {models}" if models else "")
         others = of_other_cases(read_records(self.output), {scan.case for scan in self.found.scans})
         alike = [record for record in others if record.fingerprint == self.fingerprint]
         self.records = {record.case: record for record in alike}
@@ -152,8 +156,13 @@ class _Run:
         write_quality_table(self.output / "quality.csv", judged, records, self.names)
         about = self._about()
         write_json(self.output / "run.json", about)
-        checkpoints = ", ".join(f"{entry['path']} ({entry['sha256'][:12]})" for entry in about["checkpoints"])
-        footer = f"otfsynth {about['versions']['otfsynth']}, checkpoint {checkpoints}"
+        used = ", ".join(
+            f"{described or f'checkpoint {path}'} ({digest[:12]})"
+            for described, path, digest in zip(
+                self.ensemble.described, self.ensemble.paths, self.ensemble.digests, strict=True
+            )
+        )
+        footer = f"otfsynth {about['versions']['otfsynth']}, {used}"
         write_index(self.output / "index.html", judged, records, failures, self.found.skipped, self.names, footer)
         logger.info("%-16s %s", "volumes", self.output / "volumes.csv")
         logger.info("%-16s %s", "to look at", self.output / "index.html")
@@ -218,9 +227,16 @@ class _Run:
         return {
             "configuration": dataclasses.asdict(self.config),
             "checkpoints": [
-                {"path": str(path), "sha256": digest, "step": checkpoint.step}
+                {
+                    "path": str(path),
+                    "sha256": digest,
+                    "step": checkpoint.step,
+                    "model": checkpoint.name or None,
+                    "version": checkpoint.version or None,
+                }
                 for path, digest, checkpoint in checkpoints
             ],
+            "shipped_model": not self.config.checkpoints,
             "targets": list(self.names),
             "device": str(self.device),
             "precision": self._precision(),

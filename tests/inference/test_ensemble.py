@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from otfsynth.config.labels import LabelRow, LabelsConfig
-from otfsynth.inference.ensemble import Ensemble, find_checkpoints, sha256
+from otfsynth.inference.ensemble import Ensemble, digest, find_checkpoints
 from otfsynth.labels import LabelScheme
-from otfsynth.networks import CheckpointError
+from otfsynth.networks import CheckpointError, load_checkpoint
+from otfsynth.networks.model_folder import write_model_folder
 from tests.inference.heads import brain, brain_affine, write_checkpoint
 
 
@@ -46,7 +47,25 @@ def test_checkpoints_are_found_by_file_folder_glob_and_list(tmp_path: Path, monk
     assert find_checkpoints([str(folds[1]), str(folds[0]), str(folds[1])]) == (folds[1], folds[0])
     monkeypatch.setenv("HOME", str(tmp_path))
     assert find_checkpoints("~/fold_1") == (folds[1],)
-    assert Ensemble.load(str(tmp_path)).digests == (sha256(folds[0]), sha256(folds[1]))
+    assert Ensemble.load(str(tmp_path)).digests == (digest(folds[0]), digest(folds[1]))
+
+
+def test_model_folders_vote_as_checkpoints_do(tmp_path: Path) -> None:
+    checkpoint = write_checkpoint(tmp_path / "a.ckpt", 1)
+    models = [tmp_path / "models" / name for name in ("one", "two")]
+    for seed, model in enumerate(models):
+        loaded = load_checkpoint(write_checkpoint(tmp_path / "b" / f"{seed}.ckpt", seed))
+        write_model_folder(loaded, model, model.name, "1")
+    assert find_checkpoints(str(models[0])) == (models[0],)
+    assert find_checkpoints(str(models[0] / "model.safetensors")) == (models[0],)
+    assert find_checkpoints(str(tmp_path / "models")) == tuple(models)
+    assert find_checkpoints(str(tmp_path / "models" / "*")) == tuple(models)
+    together = Ensemble.load([str(checkpoint), str(models[0])])
+    assert together.digests == (digest(checkpoint), digest(models[0] / "model.safetensors"))
+    data = torch.randn(20, 18, 16, generator=torch.Generator().manual_seed(0))
+    single = [Ensemble.load(str(path)).predictor("cpu", 0.5).predict_prepared(data) for path in (checkpoint, models[0])]
+    both = together.predictor("cpu", 0.5).predict_prepared(data)
+    torch.testing.assert_close(both, torch.stack(single).mean(0), atol=1e-6, rtol=1e-5)
 
 
 def test_what_names_no_checkpoint_says_so(tmp_path: Path) -> None:

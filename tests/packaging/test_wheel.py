@@ -15,6 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from otfsynth.networks import load_checkpoint
+from otfsynth.networks.model_folder import write_model_folder
+from tests.inference.heads import write_checkpoint, write_scan
+
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("src", "conf", "cuda_kernels", "scripts", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE")
 EXTRAS = ("CHANGELOG.md", "CITATION.cff", "constraints.txt")
@@ -32,6 +36,11 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copytree(ROOT / part, copy / part, ignore=ignored)
         else:
             shutil.copy(ROOT / part, copy / part)
+    models = copy / "src" / "otfsynth" / "models"
+    if not list(models.glob("*/model.json")):  # a model is shipped as soon as its folder is there
+        checkpoint = load_checkpoint(write_checkpoint(copy / "toy.ckpt"))
+        write_model_folder(checkpoint, models / "toy", "toy", "1")
+        (models / "toy" / "MODEL_CARD.md").write_text("# toy\n")
     return copy
 
 
@@ -83,6 +92,22 @@ def test_the_wheel_holds_configuration_kernels_and_extension(distributions: tupl
     assert any(name.startswith("otfsynth/kernels/_host.") for name in names)
     assert "otfsynth/py.typed" in names
     assert not [name for name in names if name.startswith(("scripts", "tests"))]
+
+
+def test_the_model_is_in_both_distributions(source: Path, distributions: tuple[Path, Path]) -> None:
+    with tarfile.open(distributions[0]) as archive, zipfile.ZipFile(distributions[1]) as wheel:
+        names = {name.partition("/")[2] for name in archive.getnames()} & {f"src/{name}" for name in wheel.namelist()}
+    (folder,) = {path.parent for path in (source / "src" / "otfsynth" / "models").glob("*/model.*")}
+    files = {folder / name for name in ("model.safetensors", "model.json", "MODEL_CARD.md")}
+    assert {str(path.relative_to(source)) for path in files} <= names
+
+
+def test_the_installed_predict_needs_no_checkpoint(environment: Path, tmp_path: Path) -> None:
+    scan = write_scan(tmp_path / "scan.nii.gz")
+    run([str(environment / "otfsynth"), "predict", f"input={scan}", "output=out", "progress=false"], tmp_path)
+    (used,) = json.loads((tmp_path / "out" / "run.json").read_text())["checkpoints"]
+    assert Path(used["path"]).is_relative_to(environment.parent)
+    assert (tmp_path / "out" / "scan_dseg.nii.gz").is_file()
 
 
 def test_the_installed_wheel_works_outside_the_checkout(environment: Path, tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ class PredictConfig:
     output: str = ""
     """Folder of the results."""
     checkpoint: Any = None
-    """A checkpoint, a folder of them, a glob, or a list of those; the probabilities of several are averaged."""
+    """A checkpoint, a model folder, a folder of them, a glob, or a list of those; the probabilities of several are
+    averaged. ``null``: the model that comes with the package."""
     input_layout: str = "auto"
     """How ``input`` is arranged: auto, scan, folder, list, bids, oasis3."""
     channels: list[str] = field(default_factory=list)
@@ -78,10 +79,6 @@ class PredictConfig:
             raise checks.ConfigurationError(f"device={self.device} is unknown; choose auto, cpu, cuda, cuda:1 or mps")
         _ = self.space_mm
         check_paths(self.input, self.output, join=";")
-        if not self.checkpoints:
-            raise checks.ConfigurationError(
-                "checkpoint is not given; write checkpoint=RUN/checkpoints/best.ckpt, a folder of checkpoints or a glob"
-            )
 
     @property
     def space_mm(self) -> float | None:
@@ -96,6 +93,6 @@ class PredictConfig:
 
     @property
     def checkpoints(self) -> list[str]:
-        """What ``checkpoint`` names, as a list."""
+        """What ``checkpoint`` names, as a list; empty for the shipped model."""
         given = self.checkpoint if isinstance(self.checkpoint, (list, tuple)) else [self.checkpoint]
         return [str(entry) for entry in given if entry not in (None, "")]

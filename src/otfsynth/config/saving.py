@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
+from yaml import YAMLError
 
 
 def save_run_record(config: Any, versions: dict[str, str], folder: Path) -> None:
@@ -29,3 +30,21 @@ def _write(path: Path, text: str) -> None:
     part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")  # every process of a run writes its own
     part.write_text(text)
     os.replace(part, path)
+
+
+def read_overrides(folder: Path) -> list[str] | None:
+    """Overrides that a run in ``folder`` was started with; ``None`` where Hydra left no readable record there."""
+    try:
+        found = OmegaConf.to_object(OmegaConf.load(folder / ".hydra" / "overrides.yaml"))
+    except (OSError, YAMLError):
+        return None
+    return [str(override) for override in found] if isinstance(found, list) else None
+
+
+def read_setting(path: Path, name: str) -> Any:
+    """A setting in a ``config.yaml`` that :func:`save_run_record` wrote; ``None`` where it can't be read."""
+    try:
+        found = OmegaConf.to_object(OmegaConf.load(path))
+    except (OSError, YAMLError):
+        return None
+    return found.get(name) if isinstance(found, dict) else None

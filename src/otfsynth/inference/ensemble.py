@@ -18,6 +18,7 @@ from otfsynth.inference.predictor import SlidingWindowPredictor
 from otfsynth.inference.preparation import NORMALIZATIONS
 from otfsynth.inference.tiling import Triple, limited_tile
 from otfsynth.networks import Checkpoint, CheckpointError, load_checkpoint
+from otfsynth.networks.model_folder import DESCRIPTION, MODEL_FILES, WEIGHTS, is_model_folder
 
 SUFFIX = ".ckpt"
 BEST = "best.ckpt"
@@ -28,8 +29,8 @@ class Ensemble:
     """Checkpoints of networks that segment the same targets at the same voxel size.
 
     Args:
-        paths: files, in the order they are averaged.
-        digests: SHA-256 of the files.
+        paths: files or model folders, in the order they are averaged.
+        digests: SHA-256 of the files; of a model folder, of its weights.
         checkpoints: their contents.
         normalization: of the intensities in training.
     """
@@ -43,6 +44,11 @@ class Ensemble:
     def target_names(self) -> tuple[str, ...]:
         """Names of the target values, background first."""
         return self.checkpoints[0].scheme.target_names
+
+    @property
+    def described(self) -> tuple[str, ...]:
+        """Name, version and training of every published model; empty for checkpoints, which have none."""
+        return tuple(f"{one.name} {one.version} ({one.step} steps)" if one.name else "" for one in self.checkpoints)
 
     @property
     def spacing_mm(self) -> float:
@@ -96,13 +102,13 @@ class Ensemble:
         checkpoints = tuple(load_checkpoint(path) for path in paths)
         for path, checkpoint in zip(paths, checkpoints, strict=True):
             _check_alike(paths[0], checkpoints[0], path, checkpoint)
-        normalization = _normalization(checkpoints[0])
+        normalization = checkpoints[0].normalization
         if normalization not in NORMALIZATIONS:
             raise CheckpointError(
                 f"checkpoint '{paths[0]}' was trained with synthesis.normalization={normalization}, on "
                 f"intensities that no scanner gives; train with one of: {', '.join(NORMALIZATIONS)}"
             )
-        return cls(paths, tuple(sha256(path) for path in paths), checkpoints, normalization)
+        return cls(paths, tuple(digest(path) for path in paths), checkpoints, normalization)
 
     def predictor(
         self,
@@ -139,11 +145,12 @@ class Ensemble:
 
 
 def find_checkpoints(given: str | Sequence[str]) -> tuple[Path, ...]:
-    """Checkpoint files, sorted, each once.
+    """Checkpoint files and model folders, sorted, each once.
 
     Args:
-        given: a file, a folder, a glob, or a list of those. In a folder the checkpoints beside each other count; where
-            there is none, those called ``best.ckpt`` below it, one per run (or fold).
+        given: a file, a model folder, a folder of these, a glob, or a list of those. In a folder the checkpoints beside
+            each other count; where there is none, those called ``best.ckpt`` below it, one per run (or fold), and the
+            model folders below it.
 
     Raises:
         CheckpointError: one of them names nothing.
@@ -157,27 +164,31 @@ def find_checkpoints(given: str | Sequence[str]) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    with open(path, "rb") as file:
+def digest(path: Path) -> str:
+    """Hexadecimal SHA-256 of a checkpoint file, or of the weights in a model folder."""
+    with open(path / WEIGHTS if path.is_dir() else path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _of_entry(entry: str) -> list[Path]:
     path = Path(entry).expanduser()
-    if path.is_file():
+    if is_model_folder(path):
         return [path]
+    if path.is_file():
+        return [path.parent if path.name in MODEL_FILES else path]
     if path.is_dir():
         own = sorted(path.glob(f"*{SUFFIX}"))
         if any(file.name == BEST for file in own):
             return [path / BEST]  # a run's folder holds the same network at several ages: they are no ensemble
-        found = own or sorted(path.rglob(BEST))
+        found = own or sorted([*path.rglob(BEST), *(file.parent for file in path.rglob(DESCRIPTION))])
         if not found:
             raise CheckpointError(
-                f"folder '{path}' holds no {SUFFIX} file, nor {BEST} in a folder below; check the path"
+                f"folder '{path}' holds no {SUFFIX} file, nor {BEST} or a model ({DESCRIPTION}) in a folder below; "
+                "check the path"
             )
         return found
-    found = [Path(name) for name in sorted(glob.glob(str(path), recursive=True)) if name.endswith(SUFFIX)]
+    matches = map(Path, sorted(glob.glob(str(path), recursive=True)))
+    found = [match for match in matches if match.suffix == SUFFIX or is_model_folder(match)]
     if not found:
         raise CheckpointError(f"checkpoint '{entry}' does not exist; check the path")
     return found
@@ -189,7 +200,7 @@ def _check_alike(first_path: Path, first: Checkpoint, path: Path, checkpoint: Ch
         ("voxel size (mm)", first.plan.spacing_mm, checkpoint.plan.spacing_mm),
         ("input channels", first.plan.input_channels, checkpoint.plan.input_channels),
         ("contrasts of the channels", _contrasts(first), _contrasts(checkpoint)),
-        ("intensity normalisation", _normalization(first), _normalization(checkpoint)),
+        ("intensity normalisation", first.normalization, checkpoint.normalization),
     ]
     for what, expected, found in pairs:
         if expected != found:
@@ -197,10 +208,6 @@ def _check_alike(first_path: Path, first: Checkpoint, path: Path, checkpoint: Ch
                 f"checkpoints '{first_path}' and '{path}' can't be averaged: their {what} differ "
                 f"({_plain(expected)} and {_plain(found)}); give checkpoints of one experiment"
             )
-
-
-def _normalization(checkpoint: Checkpoint) -> str:
-    return str(checkpoint.config.get("synthesis", {}).get("normalization", "zscore"))
 
 
 def _channels_config(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -112,14 +112,15 @@ def write_label_table(folder: Path, target_names: Sequence[str]) -> None:
     write_bytes_atomically(folder / "dseg.tsv", ("\n".join(lines) + "\n").encode())
 
 
-def write_dataset_description(folder: Path, source: Path) -> None:
-    """Write ``dataset_description.json`` of a BIDS derivative."""
+def write_dataset_description(folder: Path, source: Path, how: str = "") -> None:
+    """Write ``dataset_description.json`` of a BIDS derivative; ``how`` describes the processing where given."""
     uri = source.resolve().as_uri()
+    generated_by = {"Name": "otfsynth", "Version": __version__} | ({"Description": how} if how else {})
     contents = {
         "Name": "Brain segmentations by otfsynth",
         "BIDSVersion": BIDS_VERSION,
         "DatasetType": "derivative",
-        "GeneratedBy": [{"Name": "otfsynth", "Version": __version__}],
+        "GeneratedBy": [generated_by],
         "SourceDatasets": [{"URL": uri}],
         "DatasetLinks": {"source": uri},
     }

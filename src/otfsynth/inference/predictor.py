@@ -110,7 +110,7 @@ class SlidingWindowPredictor:
         batch_size: int = 1,
         precision: str = "32-true",
     ) -> SlidingWindowPredictor:
-        """The network of a checkpoint, its averaged weights where it keeps some.
+        """The network of a checkpoint or of a model folder, its averaged weights where it keeps some.
 
         Raises:
             otfsynth.networks.CheckpointError: the file is missing, damaged or not otfsynth's.
@@ -126,6 +126,7 @@ class SlidingWindowPredictor:
             mirror_axes,
             batch_size,
             precision,
+            checkpoint.normalization,
             divisor=plan.divisor,
             input_channels=plan.input_channels,
         )

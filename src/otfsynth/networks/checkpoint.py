@@ -43,6 +43,8 @@ class Checkpoint:
         metrics: last validation's values.
         versions: of Python and of the packages that matter.
         training_state: optimiser, schedule, loop counters and callbacks; empty in a file for inference only.
+        name: of a published model; empty for a checkpoint of a run.
+        version: of a published model.
     """
 
     network_weights: dict[str, Tensor]
@@ -55,6 +57,8 @@ class Checkpoint:
     metrics: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     training_state: dict[str, Any] = field(default_factory=dict)
+    name: str = ""
+    version: str = ""
 
     @property
     def plan(self) -> NetworkPlan:
@@ -65,6 +69,11 @@ class Checkpoint:
     def scheme(self) -> LabelScheme:
         """Names and targets of the labels."""
         return LabelScheme.from_dict(self.label_scheme)
+
+    @property
+    def normalization(self) -> str:
+        """Of the intensities in training."""
+        return str(self.config.get("synthesis", {}).get("normalization", "zscore"))
 
     def build_network(self, ema: bool = True) -> nn.Module:
         """The network with its weights (averaged ones where kept and asked for), in evaluation mode, one output."""
@@ -97,8 +106,8 @@ def save_checkpoint(checkpoint: Checkpoint, path: str | Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def load_checkpoint(path: str | Path, map_location: str | torch.device = "cpu") -> Checkpoint:
-    """Read a checkpoint with ``weights_only=True``: nothing in the file is executed.
+def load_checkpoint_file(path: str | Path, map_location: str | torch.device = "cpu") -> Checkpoint:
+    """Read a ``.ckpt`` file with ``weights_only=True``: nothing in the file is executed.
 
     Raises:
         CheckpointError: no such file, damaged, or not written by otfsynth.

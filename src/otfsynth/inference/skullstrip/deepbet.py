@@ -16,6 +16,11 @@ from otfsynth.volumes import Volume, to_canonical
 LOCK = threading.Lock()
 """deepbet keeps the bounding box of its current scan in its network object."""
 
+REMEDY = (
+    "install it (pip install deepbet), put HD-BET's weights where `otfsynth doctor` says, give brain masks "
+    "(skullstrip=mask stripping.mask_folder=DIR), or strip the scan with a program of your own first"
+)
+
 
 class DeepBetStripper:
     """Two small networks, one that finds the brain and one that outlines it.
@@ -39,9 +44,11 @@ class DeepBetStripper:
         if np.ptp(data) == 0:
             raise SkullStripError(f"'{name}' is empty or constant: there is no brain in it")
         image = nib.Nifti1Image(np.ascontiguousarray(data), affine)
+        with LOCK:
+            network = self._network()
         try:
             with LOCK:
-                _, found, _ = self._network().run(image)
+                _, found, _ = network.run(image)
         except (ValueError, AssertionError, IndexError, RuntimeError) as error:  # how deepbet says that nothing is left
             if isinstance(error, RuntimeError) and "greater than 0" not in str(error):
                 raise  # no memory, for example; a box without voxels it is not
@@ -52,7 +59,12 @@ class DeepBetStripper:
 
     def _network(self) -> Any:
         if self._extraction is None:
-            import deepbet  # late: imports torch and pandas
+            try:
+                import deepbet  # late: imports torch and pandas
+            except ImportError as error:
+                raise SkullStripError(
+                    f"the scan has its skull, and deepbet can't be used ({error}); {REMEDY}"
+                ) from error
 
             extraction = deepbet.BrainExtraction(no_gpu=True)  # by itself it would take any GPU that it finds
             extraction.model.to(self.device)
