@@ -1,8 +1,8 @@
 """Segment real scans with trained networks: ``python -m otfsynth.predict input=scan.nii.gz output=out``.
 
-``checkpoint=FILE`` names networks of your own; without it the model that comes with the package is used. Every scan gets
-a label map on its own grid; ``index.html`` shows them all, the ones to look at first. A scan that can't be segmented is
-reported by name, and the others go on; the exit code is then 1.
+``checkpoint=FILE`` names networks of your own; without it the model that comes with the package is used. Every scan
+gets a label map on its own grid; ``index.html`` shows them all, the ones to look at first. A scan that can't be
+segmented is reported by name, and the others go on; the exit code is then 1.
 """
 
 from __future__ import annotations
