@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from otfsynth.config.checks import InputError
 from otfsynth.config.evaluate import EvaluateConfig
 from otfsynth.evaluation.agreement import agreement_table, session_agreement, sessions_of
 from otfsynth.evaluation.label_names import describe_labels
@@ -113,6 +114,40 @@ def test_lists_say_what_must_be_there_and_folders_what_may(tmp_path: Path) -> No
     plan = plan_evaluation(config(tmp_path, references=str(tmp_path / "list.csv")))
     assert plan.problems == ("case 'c' of the list has no prediction",)
     assert any("1 prediction(s) are not on the list: a" in note for note in plan.notes)
+
+
+def test_what_a_mask_of_the_list_marks_does_not_count(tmp_path: Path) -> None:
+    wrong = head()
+    wrong[4:7, 4:20, 4:20] = WM  # a face of the cube of GM
+    write(tmp_path / "p" / "a.nii.gz", wrong)
+    write(tmp_path / "r" / "a.nii.gz", head())
+    lesion = np.zeros((12, 12, 12), np.float32)
+    lesion[2:4] = 0.5  # voxels 4 to 7 of the finer grid, and all but 0 counts
+    affine = np.diag([2.0, 2, 2, 1])
+    affine[:3, 3] = 0.5
+    write(tmp_path / "lesion.nii.gz", lesion, affine)
+    (tmp_path / "plain.csv").write_text("case,label\na,r/a.nii.gz\n")
+    (tmp_path / "masked.csv").write_text("case,label,ignored\na,r/a.nii.gz,lesion.nii.gz\n")
+    dice = {}
+    for name in ("plain", "masked"):
+        (tmp_path / name).mkdir()
+        options = config(tmp_path, references=str(tmp_path / f"{name}.csv"), output=str(tmp_path / name))
+        plan = plan_evaluation(options)
+        result = run_evaluation(plan, options, tmp_path / name)
+        table = result.metrics[result.metrics["metric"] == "dice"].set_index("label")["value"]
+        dice[name] = table.to_dict()
+        assert any("masks of the list" in note for note in result.notes) == (name == "masked")
+        assert result.scored[0].ignored == (tmp_path / "lesion.nii.gz" if name == "masked" else None)
+    kept = np.arange(24) > 7
+    truth, found = head()[kept], wrong[kept]
+    assert dice["plain"]["GM"] < 0.95
+    for label, name in ((GM, "GM"), (WM, "WM")):
+        both = ((truth == label) & (found == label)).sum()
+        expected = 2 * both / ((truth == label).sum() + (found == label).sum())
+        assert dice["masked"][name] == pytest.approx(expected)
+    (tmp_path / "gone.csv").write_text("case,label,ignored\na,r/a.nii.gz,gone.nii.gz\n")
+    with pytest.raises(InputError, match=r"gone\.nii\.gz' does not exist"):
+        plan_evaluation(config(tmp_path, references=str(tmp_path / "gone.csv")))
 
 
 def test_scans_are_found_for_the_overlays(tmp_path: Path) -> None:

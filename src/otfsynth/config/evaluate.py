@@ -19,8 +19,9 @@ class EvaluateConfig:
     predictions: str = ""
     """Folder of label maps (as ``predict`` or nnU-Net write them, or BIDS derivatives), a glob, or one file."""
     references: str | None = None
-    """Folder, glob, file, ``.csv`` list with a column ``label`` (and ``image,contrast,case,subject,session``), BIDS
-    derivatives or a FreeSurfer tree; ``null`` compares the contrasts of each session with each other only."""
+    """Folder, glob, file, BIDS derivatives, a FreeSurfer tree, or a ``.csv`` list with a column ``label`` (and
+    ``image,contrast,case,subject,session,ignored``); ``null`` compares the contrasts of each session with each other
+    only."""
     output: str = ""
     """Folder of the results."""
     images: str | None = None

@@ -80,6 +80,20 @@ def read_labels(path: Path, targets: TargetMap) -> LabelsOnGrid:
     return LabelsOnGrid(labels, Grid((x, y, z), affine))
 
 
+def read_reference(path: Path, targets: TargetMap, ignored: Path | None = None) -> LabelsOnGrid:
+    """As :func:`read_labels`, with 255 where a mask is not 0; one on another grid gives its nearest voxel.
+
+    Raises:
+        VolumeError, TargetError: a file can't be used; the message names it.
+    """
+    reference = read_labels(path, targets)
+    if ignored is None:
+        return reference
+    mask = read_volume(ignored)
+    left_out = resample_to_grid((mask.data != 0).astype(np.uint8), mask.affine, reference.grid, order=0) > 0
+    return LabelsOnGrid(np.where(left_out, np.uint8(IGNORED), reference.labels), reference.grid)
+
+
 def align(
     path: Path,
     prediction: LabelsOnGrid,

@@ -38,7 +38,8 @@ def find_label_files(wanted: str, setting: str) -> list[LabelFile]:
 
     Args:
         wanted: a folder, a glob, a file, or a ``.csv`` with a column ``label`` and where known
-            ``image,contrast,case,subject,session``; its relative paths start at the list.
+            ``image,contrast,case,subject,session``, and ``ignored``, a mask of what does not count; its relative paths
+            start at the list.
         setting: name of the setting for messages.
 
     Raises:
@@ -113,14 +114,15 @@ def _listed(path: Path, setting: str) -> list[LabelFile]:
         if "label" not in (reader.fieldnames or []):
             raise LabelFilesError(
                 f"'{path}' has the columns {reader.fieldnames}; its first line must name label, and may name image, "
-                "contrast, case, subject and session"
+                "contrast, case, subject, session and ignored"
             )
         rows = [{key: (value or "").strip() for key, value in row.items() if isinstance(value, str)} for row in reader]
     rows = [row for row in rows if row["label"]]
     if not rows:
         raise LabelFilesError(f"'{path}' lists no label map; add one per line below label")
     files = [_listed_file(path.parent, row) for row in rows]
-    missing = sorted({str(file.path) for file in files if not file.path.is_file()})
+    wanted = {path for file in files for path in (file.path, file.ignored) if path is not None}
+    missing = sorted(str(path) for path in wanted if not path.is_file())
     if missing:
         lines = "\n".join(f"  '{name}' does not exist" for name in missing)
         raise LabelFilesError(f"'{path}' lists {len(missing)} label map(s) that are not there:\n{lines}")
@@ -132,7 +134,7 @@ def _listed(path: Path, setting: str) -> list[LabelFile]:
 
 def _listed_file(folder: Path, row: dict[str, str]) -> LabelFile:
     label = folder / Path(row["label"]).expanduser()
-    image = folder / Path(row["image"]).expanduser() if row.get("image") else None
+    image, ignored = (folder / Path(row[name]).expanduser() if row.get(name) else None for name in ("image", "ignored"))
     described = describe_labels(image if image is not None else label)
     given = {name: row[name] for name in ("case", "subject", "session", "contrast") if row.get(name)}
-    return replace(described, path=label, image=image, listed=True, **given)  # type: ignore[arg-type]
+    return replace(described, path=label, image=image, ignored=ignored, listed=True, **given)  # type: ignore[arg-type]

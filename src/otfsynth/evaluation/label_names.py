@@ -39,6 +39,7 @@ class LabelFile:
         contrast: of the scan it was drawn on or predicted from; empty where nothing says it.
         entities: the other BIDS entities of the scan, such as ``run``.
         image: the scan, where a list names it.
+        ignored: mask of what does not count (all that is not 0), where a list names it.
         listed: whether a list named it, so that it belongs to one scan and is expected to be used.
     """
 
@@ -49,6 +50,7 @@ class LabelFile:
     contrast: str = ""
     entities: tuple[tuple[str, str], ...] = ()
     image: Path | None = None
+    ignored: Path | None = None
     listed: bool = False
 
     @property

@@ -71,6 +71,8 @@ def plan_evaluation(config: EvaluateConfig) -> EvaluationPlan:
         _ventricle_labels(scheme) if config.ventricles_only else None,
     )
     notes += _notes_on_rules(config)
+    masked = sum(one.reference.ignored is not None for one in pairing.pairs)
+    notes += [f"What the masks of the list mark was left out of {masked} case(s)."] if masked else []
     problems, more_notes = _lonely(pairing)
     images = _images(config, pairing.pairs)
     return EvaluationPlan(tuple(predictions), pairing, images, rules, tuple(problems), (*notes, *more_notes))

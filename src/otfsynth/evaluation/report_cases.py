@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from otfsynth.config.checks import InputError
-from otfsynth.evaluation.grids import align, read_labels
+from otfsynth.evaluation.grids import align, read_labels, read_reference
 from otfsynth.evaluation.overlap import IGNORED
 from otfsynth.evaluation.report_metrics import contrast_name
 from otfsynth.evaluation.result import EvaluationResult, ScoredCase
@@ -80,7 +80,7 @@ def _badge(label: str, values: Mapping[tuple[str, str], float]) -> str:
 def _overlay(case: ScoredCase, rules: ScoringRules, folder: Path) -> Path:
     """Draw the slices of a case on the grid on which it was scored, cropped around what is labelled."""
     prediction = read_labels(case.prediction, rules.prediction)
-    reference = read_labels(case.reference, rules.reference)
+    reference = read_reference(case.reference, rules.reference, case.ignored)
     pair = align(case.prediction, prediction, reference, rules.resample, rules.target_names, rules.ignore_outside)
     labelled = (pair.prediction > 0) | ((pair.reference > 0) & (pair.reference != IGNORED))
     if case.image:

@@ -51,6 +51,7 @@ class ScoredCase:
         prediction: label map of target values.
         reference: label map of the reference's own labels.
         image: the scan that was segmented, ``None`` where it is not known.
+        ignored: mask of what does not count, ``None`` where all does.
     """
 
     case: str
@@ -58,6 +59,7 @@ class ScoredCase:
     prediction: Path
     reference: Path
     image: Path | None = None
+    ignored: Path | None = None
 
 
 @dataclass(frozen=True)

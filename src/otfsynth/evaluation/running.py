@@ -159,7 +159,8 @@ def _agreement(plan: EvaluationPlan, config: EvaluateConfig) -> tuple[pd.DataFra
 
 def _scored_case(outcome: CaseOutcome, plan: EvaluationPlan) -> ScoredCase:
     pair = outcome.pair
-    return ScoredCase(pair.case, pair.contrast, pair.prediction.path, pair.reference.path, plan.images.get(pair.case))
+    reference, image = pair.reference, plan.images.get(pair.case)
+    return ScoredCase(pair.case, pair.contrast, pair.prediction.path, reference.path, image, reference.ignored)
 
 
 def _append(path: Path, rows: Iterable[Sequence[object]], first: bool) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from otfsynth.config.checks import InputError
-from otfsynth.evaluation.grids import AlignedPair, align, read_labels, same_grid
+from otfsynth.evaluation.grids import AlignedPair, align, read_labels, read_reference, same_grid
 from otfsynth.evaluation.pairing import Pair
 from otfsynth.evaluation.scores import CaseScores, score_labels
 from otfsynth.evaluation.sulcal_csf import score_ventricles_only
@@ -99,7 +99,7 @@ def score_pair(pair: Pair, rules: ScoringRules, image: Path | None = None) -> Ca
     """Score one pair; whatever is wrong with it becomes its ``problem``."""
     try:
         prediction = read_labels(pair.prediction.path, rules.prediction)
-        reference = read_labels(pair.reference.path, rules.reference)
+        reference = read_reference(pair.reference.path, rules.reference, pair.reference.ignored)
         both = align(
             pair.prediction.path, prediction, reference, rules.resample, rules.target_names, rules.ignore_outside
         )
