@@ -128,14 +128,24 @@ def test_a_checkpoint_outside_a_run_says_so(tmp_path: Path) -> None:
     assert "None were given when this card was written." in card
 
 
-def test_a_model_is_replaced_only_where_asked_for(tmp_path: Path) -> None:
-    checkpoint = f"checkpoint={write_checkpoint(tmp_path / 'a.ckpt')}"
-    run(checkpoint, "output=toy", folder=tmp_path)
+def test_a_model_is_replaced_only_where_asked_for_and_keeps_what_it_told(
+    training_run: Path, report: Path, tmp_path: Path
+) -> None:
+    checkpoint = f"checkpoint={training_run}/checkpoints/best.ckpt"
+    run(checkpoint, "output=toy", "machine=abacus", folder=tmp_path)
     with pytest.raises(ConfigurationError, match="holds a model already"):
         run(checkpoint, "output=toy", folder=tmp_path)
+    first = json.loads((tmp_path / "toy" / "model.json").read_text())
     # an exported model is exported again, as when its card gets its results
-    run(f"checkpoint={tmp_path / 'toy'}", "output=toy", "overwrite=true", "version=3", folder=tmp_path)
+    again = [f"checkpoint={tmp_path / 'toy'}", "output=toy", "overwrite=true", "version=3"]
+    run(*again, f"reports=[{report}]", folder=tmp_path)
+    second = json.loads((tmp_path / "toy" / "model.json").read_text())
     assert (tmp_path / "toy" / "MODEL_CARD.md").read_text().startswith("# toy 3\n")
+    assert (second["weights"], second["training"]) == (first["weights"], first["training"])
+    assert second["training"]["machine"] == "abacus"
+    assert len(second["training"]["runs"]) == 1
+    run(*again, folder=tmp_path)
+    assert json.loads((tmp_path / "toy" / "model.json").read_text())["results"] == second["results"] != []
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def export(config: ExportConfig, job: Job) -> None:
     from otfsynth.models.results import find_reports, read_report
     from otfsynth.models.shipped import MOST_MEGABYTES
     from otfsynth.networks import load_checkpoint
-    from otfsynth.networks.model_folder import CARD, is_model_folder, write_model_folder
+    from otfsynth.networks.model_folder import CARD, is_model_folder, read_description, write_model_folder
     from otfsynth.volumes import write_bytes_atomically
 
     folder = job.folder / Path(config.output).expanduser()
@@ -53,10 +53,11 @@ def export(config: ExportConfig, job: Job) -> None:
     source = Path(config.checkpoint).expanduser()
     checkpoint = load_checkpoint(source)
     runs = _runs(config, source, checkpoint)
+    before = read_description(source) if is_model_folder(source) else {}
     checkpoint = replace(checkpoint, config=without_folders(checkpoint.config))
     about = {
-        "training": _training(config, checkpoint, runs),
-        "results": results,
+        "training": _training(config, checkpoint, runs, before.get("training", {})),
+        "results": results or before.get("results", []),
         "limits": [*LIMITS, *config.limits],
         "licence": config.licence,
         "notes": config.notes,
@@ -87,19 +88,24 @@ def _runs(config: ExportConfig, source: Path, checkpoint: Checkpoint) -> list[Ru
     return [read_run(folder, checkpoint.step if index == last else None) for index, folder in enumerate(folders)]
 
 
-def _training(config: ExportConfig, checkpoint: Checkpoint, runs: list[RunHistory]) -> dict[str, Any]:
-    """What the card says of the training; plain data."""
+def _training(
+    config: ExportConfig, checkpoint: Checkpoint, runs: list[RunHistory], before: dict[str, Any]
+) -> dict[str, Any]:
+    """What the card says of the training, plain data; ``before`` is what a model said that is exported anew."""
     settings = checkpoint.config
     optimizer = settings.get("optimizer", {})
     chosen = ("name", "learning_rate", "schedule", "ema_decay")
     hours = [run.hours for run in runs if run.hours is not None]
-    return {
-        "data": config.data or str(settings.get("data", {}).get("label_maps", "not recorded")),
-        "machine": config.machine or f"hardware preset {settings.get('hardware', {}).get('name', 'not recorded')}",
+    hardware = f"hardware preset {settings.get('hardware', {}).get('name', 'not recorded')}"
+    label_maps = str(settings.get("data", {}).get("label_maps", "not recorded"))
+    told = {
+        "data": config.data or before.get("data") or label_maps,
+        "machine": config.machine or before.get("machine") or hardware,
         "optimiser": ", ".join(f"{name} {optimizer[name]}" for name in chosen if name in optimizer) or "not recorded",
-        "hours": sum(hours) if hours else None,
-        "runs": [asdict(run) for run in runs],
     }
+    if not runs and before.get("runs"):
+        return {**told, "hours": before["hours"], "runs": before["runs"]}
+    return {**told, "hours": sum(hours) if hours else None, "runs": [asdict(run) for run in runs]}
 
 
 if __name__ == "__main__":

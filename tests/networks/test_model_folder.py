@@ -33,6 +33,7 @@ def test_the_averaged_weights_come_back_rounded_to_half_precision(tmp_path: Path
     write_model_folder(saved, tmp_path, "toy", "1")
     loaded = load_checkpoint(tmp_path)
     assert saved.ema_weights is not None
+    assert loaded.ema_weights is loaded.network_weights  # averages they stay, when the folder is exported again
     assert set(loaded.network_weights) == set(saved.ema_weights)
     for name, tensor in loaded.network_weights.items():
         assert tensor.dtype == torch.float32

@@ -105,7 +105,7 @@ def test_layout_assertions_see_a_wrong_struct(tmp_path, monkeypatch):
     assert "offset of RandomKey.seed_hi" in result.stderr
 
 
-@pytest.mark.parametrize("name", ["setup.sh", "quickstart.sh", "test.sh", "../.ci/run"])
+@pytest.mark.parametrize("name", ["setup.sh", "quickstart.sh", "reproduce_real_scans.sh", "test.sh", "../.ci/run"])
 def test_shell_scripts_parse(name):
     subprocess.run(["bash", "-n", str(ROOT / "scripts" / name)], check=True)
 

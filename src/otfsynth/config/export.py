@@ -14,7 +14,8 @@ class ExportConfig:
     """Everything that ``python -m otfsynth.export`` reads."""
 
     checkpoint: str = ""
-    """A ``.ckpt`` file of a run, or a model folder whose card is written anew."""
+    """A ``.ckpt`` file of a run, or a model folder whose card is written anew; runs and results that it tells of are
+    kept where none are given."""
     output: str = ""
     """Folder of the model."""
     name: str | None = None

@@ -100,8 +100,10 @@ def load_model_folder(folder: str | Path, map_location: str | torch.device = "cp
     description = read_description(folder)
     stored = _read_weights(folder, description["weights"])
     try:
+        weights = _state(NetworkPlan.from_dict(description["network_plan"]), stored, map_location)
         checkpoint = Checkpoint(
-            network_weights=_state(NetworkPlan.from_dict(description["network_plan"]), stored, map_location),
+            network_weights=weights,
+            ema_weights=weights if description["weights"].get("averaged") else None,
             network_plan=description["network_plan"],
             label_scheme=description["label_scheme"],
             config=description["config"],
