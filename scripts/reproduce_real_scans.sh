@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The shipped model, or one of yours, on the developers' real scans: scores, pictures, and a table beside what is asked of
-# it and beside a k-means that is told the contrast. About 4 minutes on two CPU cores, after installation.
+# it and beside a k-means that is told the contrast. Minutes on two CPU cores (docs/model.md).
 #
 #   scripts/reproduce_real_scans.sh [SHARED_DATA_FOLDER] [CHECKPOINT_OR_MODEL] [OUTPUT]
 #

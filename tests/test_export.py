@@ -169,7 +169,7 @@ def test_what_cannot_work_is_refused_before_anything_is_written(
 
 def test_paths_lose_their_folders_and_nothing_else() -> None:
     given = {
-        "a": "/work/maps/list.csv",
+        "a": "/data/maps/list.csv",
         "b": ["data.label_maps=/home/me/maps/", "x=[/a/b,/c/d]", "~/e/f.ckpt"],
         "c": "physics/tissues.csv",
         "d": r"(sub-[A-Za-z0-9]+|OAS\d{5})",
