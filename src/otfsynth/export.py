@@ -99,7 +99,7 @@ def _training(
     hardware = f"hardware preset {settings.get('hardware', {}).get('name', 'not recorded')}"
     label_maps = str(settings.get("data", {}).get("label_maps", "not recorded"))
     told = {
-        "data": config.data or before.get("data") or label_maps,
+        "data": config.anatomies or before.get("data") or label_maps,
         "machine": config.machine or before.get("machine") or hardware,
         "optimiser": ", ".join(f"{name} {optimizer[name]}" for name in chosen if name in optimizer) or "not recorded",
     }

@@ -26,7 +26,7 @@ class ExportConfig:
     """Folders of the training runs that led to the checkpoint, the last one last; by default the one it lies in."""
     reports: list[str] = field(default_factory=list)
     """Output folders of ``evaluate``, or folders of such, whose figures go into the card."""
-    data: str | None = None
+    anatomies: str | None = None
     """What was trained on, in words; by default the name of ``data.label_maps``."""
     machine: str | None = None
     """What it was trained with, in words; by default the hardware preset."""
