@@ -44,7 +44,7 @@ def test_a_good_case_has_no_warning() -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"entropy": 0.3}, "uncertain (0.30)"),
+        ({"entropy": 0.5}, "uncertain (0.50)"),
         ({"asymmetry": (0.09, 0.0, 0.0)}, "GM 9% more on the right"),
         ({"asymmetry": (0.0, -0.07, 0.0)}, "WM 7% more on the left"),
         ({"asymmetry": (0.0, 0.0, 0.25)}, "CSF 25% more on the right"),
