@@ -83,7 +83,7 @@ def test_cases_are_sorted_the_worst_first_and_equals_by_name() -> None:
     judged = assess(records)
     assert [quality.case for quality in judged] == ["cut and skew", "empty", "cut", "doubtful", "a", "b"]
     # 0.5 is 8 times the limit: capped; 300 mm2 is 1.5 times it
-    assert judged[0].score == pytest.approx(MOST_SEVERITY + 1.5 + 0.4)
+    assert judged[0].score == pytest.approx(MOST_SEVERITY + 1.5 + 0.1 / MOST_ENTROPY)
     assert judged[0].warnings == ("GM 50% more on the right", "brain cut at the left (3 cm²)")
 
 
