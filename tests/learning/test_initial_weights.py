@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from otfsynth.config.checks import ConfigurationError
+from otfsynth.config.compose import compose
 from otfsynth.config.optimizer import OptimizerConfig
 from otfsynth.learning import fit
 from otfsynth.learning.initial_weights import begin_with
 from otfsynth.networks import CheckpointError, load_checkpoint, save_checkpoint
+from otfsynth.networks.model_folder import write_model_folder
 from tests.learning.fakes import toy_data, toy_module, toy_trainer
 
 
@@ -40,6 +43,21 @@ def test_steps_begin_anew_and_patches_may_differ(trained: Path, tmp_path: Path) 
     begin_with(module, trained)
     fit(toy_trainer(tmp_path, max_steps=2), module, toy_data())
     assert load_checkpoint(tmp_path / "checkpoints" / "last.ckpt").step == 2
+
+
+def test_a_published_model_is_a_beginning_too(trained: Path, tmp_path: Path) -> None:
+    write_model_folder(load_checkpoint(trained), tmp_path / "model", "toy", "1")
+    module = toy_module()
+    begin_with(module, tmp_path / "model")
+    weights = load_checkpoint(trained).ema_weights
+    assert weights is not None
+    for name, value in module.network.state_dict().items():
+        assert torch.allclose(value, weights[name], rtol=1e-3, atol=1e-6), name
+
+
+def test_a_missing_file_is_told_before_anything_runs() -> None:
+    with pytest.raises(ConfigurationError, match=r"initial_weights=nowhere\.ckpt does not exist; give a checkpoint"):
+        compose(["initial_weights=nowhere.ckpt"])
 
 
 def test_another_network_or_other_targets_are_refused(trained: Path, tmp_path: Path) -> None:

@@ -40,14 +40,18 @@ class TrainConfig:
     """``auto`` continues the run in ``hydra.run.dir`` where there is one; ``never``; or the path of a checkpoint."""
 
     initial_weights: str | None = None
-    """A checkpoint whose weights a new run begins with, e.g. of narrower ranges or smaller patches; a run that is
-    continued has its own."""
+    """A checkpoint or model folder whose weights a new run begins with, e.g. of narrower ranges or smaller patches; a
+    run that is continued has its own."""
 
     def __post_init__(self) -> None:
         checks.check_between("seed", self.seed, 0, 2**31 - 1)
         if self.resume not in ("auto", "never") and not Path(self.resume).expanduser().is_file():
             raise checks.ConfigurationError(
                 f"resume={self.resume} is no file; give the path of a checkpoint, or 'auto' or 'never'"
+            )
+        if self.initial_weights is not None and not Path(self.initial_weights).expanduser().exists():
+            raise checks.ConfigurationError(
+                f"initial_weights={self.initial_weights} does not exist; give a checkpoint or a model folder"
             )
         if not self.experiment_name or set(self.experiment_name) & set("/\\"):
             raise checks.ConfigurationError(

@@ -24,7 +24,7 @@ def begin_with(module: SegmentationModule, path: str | Path) -> None:
     Raises:
         CheckpointError: the file can't be read, or is of another network or of other targets.
     """
-    checkpoint = load_checkpoint(path)
+    checkpoint = load_checkpoint(Path(path).expanduser())
     theirs, ours = (_shape(plan) for plan in (checkpoint.network_plan, module.plan.to_dict()))
     different = [
         f"{name} {theirs.get(name)}, here {value}" for name, value in ours.items() if theirs.get(name) != value
