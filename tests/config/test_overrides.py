@@ -57,7 +57,7 @@ MISTAKES = [
     ("synthesis.bias_field.std_mx=0.3", ["did you mean synthesis.bias_field.std_max?", BIAS]),
     ("+synthesis.bias_field.std_mx=0.3", ["did you mean synthesis.bias_field.std_max?", BIAS]),
     ("std_max=0.3", ["std_max is not a setting (did you mean synthesis.", ".std_max or synthesis."]),
-    ("networ=tiny", ["did you mean network?", "there are: data, labels, synthesis, network"]),
+    ("networ=tiny", ["did you mean network?", "there are: data, labels, synthesis, curriculum, network"]),
     ("+foo=1", ["foo is not a setting", "there are: data, labels"]),
     ("network=tinny", ["network=tinny is unknown (did you mean tiny?)", "choose one of: laptop, nnunet"]),
     ("+experiment=randomised", ["experiment=randomised is unknown (did you mean randomized?)"]),

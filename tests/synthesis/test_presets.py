@@ -140,4 +140,4 @@ def test_physics_presets_draw_what_they_say(tissue_bank: LabelBank) -> None:
         records = draw(tissue_bank, preset(name), 200)
         assert_share([record.sequence is not None for record in records], 0.5)
         assert {record.sequence.field_strength_t for record in records if record.sequence} == strengths
-    assert_share([record.sequence is not None for record in draw(tissue_bank, preset("randomized"), 300)], 0.2)
+    assert_share([record.sequence is not None for record in draw(tissue_bank, preset("randomized"), 300)], 0.5)
