@@ -13,6 +13,7 @@
 #include "soft_map.h"
 #include "statistics.h"
 #include "tissue.h"
+#include "visibility.h"
 
 namespace otfsynth {
 
@@ -50,6 +51,7 @@ struct Paint {
     Shell shell;
     RealImage real;
     SoftMap soft;
+    Region region;
 
     OTF_INLINE i64 size() const { return static_cast<i64>(size_[0]) * size_[1]; }
 
@@ -80,23 +82,35 @@ struct Paint {
                             : shell.thickness;
     }
     OTF_INLINE i64 scratch_floats() const {
-        const i64 normals = 4LL * Scratch::rounded((size_[2] + 3) / 4);
+        const i64 normals = NoiseBlocks::floats(size_[2]);
         return (9LL + sub_voxels.count + 2 * shell.on + (lesions.count > 0)) * padded_row() + normals + Scratch::rounded(longest_column());
     }
 
+    // What is painted of a row: its voxels `first` to `first + count - 1`; `start` is the place of the first in the volume.
+    struct Part {
+        i64 row;
+        i64 start;
+        i32 first;
+        i32 count;
+    };
+
     template <class Team>
-    OTF_INLINE void spline_row(const Team& team, const RowLattice& lattice, i32 component, i64 row, float* column, float* out) const {
-        const i32 x = static_cast<i32>(row / size_[1]), y = static_cast<i32>(row % size_[1]);
+    OTF_STEP void spline_row(const Team& team, const RowLattice& lattice, i32 component, const Part& part, float* column, float* out) const {
+        const i32 x = static_cast<i32>(part.row / size_[1]), y = static_cast<i32>(part.row % size_[1]);
         team.sync();  // the column may still be read for the last component
         collapse_row(team, lattice, component, x, y, column);
         team.sync();
-        expand_row(team, lattice, column, size_[2], out);
+        expand_row(team, lattice, column, part.first, part.count, out);
     }
 
     template <class Team>
     OTF_INLINE void operator()(i64 row, const Team& team) const {
-        const i32 n = size_[2];
-        const i32 quads = (n + 3) / 4;
+        const Span span = region.span(row, size_[2]);
+        if (span.end - span.first < size_[2]) leave_out(team, row, span);
+        if (span.is_empty()) return;
+        const i32 n = span.end - span.first;
+        const Part part{row, row * size_[2] + span.first, span.first, n};
+        const NoiseBlocks blocks{row, size_[2], span};
         Scratch scratch{team.scratch};
         float* column = scratch.take(longest_column());
         float* sx = scratch.take(padded_row());
@@ -107,31 +121,32 @@ struct Paint {
         float* std = scratch.take(padded_row());
         float* field = scratch.take(padded_row());
         u8* found = reinterpret_cast<u8*>(scratch.take(padded_row()));
-        float* normals = scratch.take(4 * Scratch::rounded(quads));
-        spline_row(team, source, 0, row, column, sx);
-        spline_row(team, source, 1, row, column, sy);
-        spline_row(team, source, 2, row, column, sz);
+        float* noise = scratch.take(NoiseBlocks::floats(size_[2]));
+        float* normals = noise + span.first - blocks.first;
+        spline_row(team, source, 0, part, column, sx);
+        spline_row(team, source, 1, part, column, sy);
+        spline_row(team, source, 2, part, column, sz);
         team.sync();
         if (mass_effect.strength > 0.0f) {
             push_aside(team, mass_effect, n, sx, sy, sz);
             team.sync();
         }
-        locate(team, sx, sy, sz, offsets);
+        locate(team, sx, sy, sz, n, offsets);
         if (real.image) {
-            no_noise(team, 4 * quads, normals);
+            no_noise(team, n, normals);
         } else {
-            normal_row(team, key, static_cast<u64>(row) * static_cast<u64>(quads), quads, normals);
+            normal_row(team, key, blocks, noise);
         }
         team.sync();
         if (sub_voxels.count == 0 && subclasses.count == 0 && !soft.share) {
-            look_up(team, row, offsets, found, mean, std);
+            look_up(team, part, offsets, found, mean, std);
         } else {
             i32* points = reinterpret_cast<i32*>(scratch.take(sub_voxels.count * padded_row()));
-            look_up_parts(team, row, offsets, sx, sy, sz, column, field, points, found, mean, std);
+            look_up_parts(team, part, offsets, sx, sy, sz, column, field, points, found, mean, std);
         }
         if (real.image) gather_image(team, real.image, map_shape, sx, sy, sz, n, mean, std);
         if (shell.on) {
-            if (shell.thickness.coefficients) spline_row(team, shell.thickness, 0, row, column, field);
+            if (shell.thickness.coefficients) spline_row(team, shell.thickness, 0, part, column, field);
             team.sync();
             const float* change = shell.thickness.coefficients ? field : nullptr;
             i32* places = reinterpret_cast<i32*>(scratch.take(padded_row()));
@@ -139,19 +154,19 @@ struct Paint {
             paint_shell(team, shell, brain_distance, map_shape, sx, sy, sz, found, change, n, places, outward, mean, std);
             team.sync();
         }
-        if (lesions.count > 0) add_lesions(team, row, sx, sy, sz, found, column, field, scratch.take(padded_row()), mean, std);
-        if (mask) cut(team, row, sx, sy, sz, offsets, found, column, field);
+        if (lesions.count > 0) add_lesions(team, part, sx, sy, sz, found, column, field, scratch.take(padded_row()), mean, std);
+        if (mask) cut(team, part, sx, sy, sz, offsets, found, column, field);
         if (real.masked) {
             team.sync();
-            cut_unseen(team, mean, n, mask + row * n, target + row * n);
+            cut_unseen(team, mean, n, mask + part.start, target + part.start);
         }
         if (texture.field.coefficients) {
-            spline_row(team, texture.field, 0, row, column, field);
+            spline_row(team, texture.field, 0, part, column, field);
             team.sync();
             blend_texture(team, texture, field, n, normals);
         }
         if (heterogeneity.field.coefficients) {
-            spline_row(team, heterogeneity.field, 0, row, column, field);
+            spline_row(team, heterogeneity.field, 0, part, column, field);
             team.sync();
             vary_row(team, found, heterogeneity.strengths, field, n, mean);
         }
@@ -159,17 +174,17 @@ struct Paint {
             team.sync();
             lose_signal(team, signal_loss, sx, sy, sz, n, mean, std);
         }
-        if (bias.coefficients) spline_row(team, bias, 0, row, column, field);
+        if (bias.coefficients) spline_row(team, bias, 0, part, column, field);
         team.sync();
-        paint(team, row, mean, std, normals, field);
+        paint(team, part, mean, std, normals, field);
     }
 
     // Nearest voxel of the map; coordinates beyond it land on its border of background.
     template <class Team>
-    OTF_INLINE void locate(const Team& team, const float* sx, const float* sy, const float* sz, i32* offsets) const {
+    OTF_STEP void locate(const Team& team, const float* sx, const float* sy, const float* sz, i32 n, i32* offsets) const {
         const float hx = static_cast<float>(map_shape[0] - 1), hy = static_cast<float>(map_shape[1] - 1);
         const float hz = static_cast<float>(map_shape[2] - 1);
-        const i32 ny = map_shape[1], nz = map_shape[2], n = size_[2];
+        const i32 ny = map_shape[1], nz = map_shape[2];
         OTF_VECTOR_LOOP
         for (i32 z = team.lane; z < n; z += team.lanes) {
             const i32 i = static_cast<i32>(clamp(sx[z], 0.0f, hx) + 0.5f);
@@ -180,12 +195,12 @@ struct Paint {
     }
 
     template <class Team>
-    OTF_INLINE void look_up(const Team& team, i64 row, const i32* offsets, u8* found, float* mean, float* std) const {
+    OTF_STEP void look_up(const Team& team, const Part& part, const i32* offsets, u8* found, float* mean, float* std) const {
         // Locals: a store of bytes may alias the members, which would be read again for every voxel.
         const u8 *from = labels, *target_of = targets;
         const float *mean_of = means, *std_of = stds;
-        u8* target_row = target + row * size_[2];
-        const i32 n = size_[2];
+        u8* target_row = target + part.start;
+        const i32 n = part.count;
         for (i32 z = team.lane; z < n; z += team.lanes) {
             const u8 label = from[offsets[z]];
             found[z] = label;
@@ -197,14 +212,14 @@ struct Paint {
 
     // The same with sub-classes and partial volume; the target stays that of the voxel's middle.
     template <class Team>
-    OTF_INLINE void look_up_parts(const Team& team, i64 row, const i32* offsets, const float* sx, const float* sy, const float* sz,
+    OTF_STEP void look_up_parts(const Team& team, const Part& part, const i32* offsets, const float* sx, const float* sy, const float* sz,
                                   float* column, float* field, i32* points, u8* found, float* mean, float* std) const {
-        const i32 n = size_[2], stride = padded_row();
+        const i32 n = part.count, stride = padded_row();
         i32* tables = nullptr;
         if (subclasses.count > 0) {
             tables = reinterpret_cast<i32*>(mean);  // read before `mean` is written, voxel by voxel
             for (i32 component = 0; component < subclasses.count; ++component) {
-                spline_row(team, subclasses.fields, component, row, column, field);
+                spline_row(team, subclasses.fields, component, part, column, field);
                 team.sync();
                 add_sign(team, field, component, n, tables);
             }
@@ -215,7 +230,7 @@ struct Paint {
         }
         team.sync();
         const u8 *from = labels, *target_of = targets;
-        u8* target_row = target + row * n;
+        u8* target_row = target + part.start;
         for (i32 z = team.lane; z < n; z += team.lanes) {
             const u8 label = from[offsets[z]];
             found[z] = label;
@@ -236,29 +251,29 @@ struct Paint {
     }
 
     template <class Team>
-    OTF_INLINE void add_lesions(const Team& team, i64 row, const float* sx, const float* sy, const float* sz, const u8* found,
+    OTF_STEP void add_lesions(const Team& team, const Part& part, const float* sx, const float* sy, const float* sz, const u8* found,
                                 float* column, float* field, float* depth, float* mean, float* std) const {
         const float* change = nullptr;
         if (lesions.edge.coefficients) {
-            spline_row(team, lesions.edge, 0, row, column, field);
+            spline_row(team, lesions.edge, 0, part, column, field);
             change = field;
         }
         team.sync();
-        for (i32 part = 0; part < LESION_PARTS; ++part) {
-            if (!lesion_depth(team, lesions.parts[part], sx, sy, sz, change, size_[2], depth)) continue;
-            paint_lesions(team, lesions.parts[part], depth, found, size_[2], mean, std, target + row * size_[2]);
+        for (i32 kind = 0; kind < LESION_PARTS; ++kind) {
+            if (!lesion_depth(team, lesions.parts[kind], sx, sy, sz, change, part.count, depth)) continue;
+            paint_lesions(team, lesions.parts[kind], depth, found, part.count, mean, std, target + part.start);
             team.sync();
         }
     }
 
     // Mask of the simulated skull-strip and of a background that is exactly zero, taken out of the target as well.
     template <class Team>
-    OTF_INLINE void cut(const Team& team, i64 row, const float* sx, const float* sy, const float* sz, const i32* offsets,
+    OTF_STEP void cut(const Team& team, const Part& part, const float* sx, const float* sy, const float* sz, const i32* offsets,
                         const u8* found, float* column, float* field) const {
-        u8* mask_row = mask + row * size_[2];
-        const i32 n = size_[2];
+        u8* mask_row = mask + part.start;
+        const i32 n = part.count;
         if (strip) {
-            if (edge.coefficients) spline_row(team, edge, 0, row, column, field);
+            if (edge.coefficients) spline_row(team, edge, 0, part, column, field);
             team.sync();
             const float share = edge.coefficients ? 8.0f : 0.0f, base = 128.0f + 8.0f * edge_offset;
             i32* limits = reinterpret_cast<i32*>(field);
@@ -276,7 +291,7 @@ struct Paint {
             for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = 1;
         }
         if (defacing.count > 0) {
-            if (defacing.bumps.coefficients) spline_row(team, defacing.bumps, 0, row, column, field);
+            if (defacing.bumps.coefficients) spline_row(team, defacing.bumps, 0, part, column, field);
             team.sync();
             deface_row(team, defacing, sx, sy, sz, brain_distance, offsets, field, n, mask_row);
             team.sync();
@@ -286,45 +301,71 @@ struct Paint {
             for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = found[z] != 0 ? mask_row[z] : 0;
         }
         if (view_end[0] > 0) {
-            const i32 x = static_cast<i32>(row / size_[1]), y = static_cast<i32>(row % size_[1]);
+            const i32 x = static_cast<i32>(part.row / size_[1]), y = static_cast<i32>(part.row % size_[1]);
             const bool seen = x >= view_first[0] && x < view_end[0] && y >= view_first[1] && y < view_end[1];
-            const i32 first = seen ? view_first[2] : n, end = seen ? view_end[2] : 0;
+            const i32 first = seen ? view_first[2] - part.first : n, end = seen ? view_end[2] - part.first : 0;
             OTF_VECTOR_LOOP
             for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = z >= first && z < end ? mask_row[z] : 0;
         }
         // Nothing can be told where the image is exactly zero: its target is background too.
-        u8* target_row = target + row * n;
+        u8* target_row = target + part.start;
         OTF_VECTOR_LOOP
         for (i32 z = team.lane; z < n; z += team.lanes) target_row[z] = mask_row[z] ? target_row[z] : 0;
         team.sync();
     }
 
+    // What is not painted of a row is not seen: 0, as what the mask cuts away counts.
     template <class Team>
-    OTF_INLINE void paint(const Team& team, i64 row, const float* mean, const float* std, const float* normals, const float* field) const {
-        float* image_row = image + row * size_[2];
-        const i32 n = size_[2];
-        const float log2_e = bias.coefficients ? 1.442695041f : 0.0f;
-        float lowest = HUGE_VALUE, highest = -HUGE_VALUE;
-        if (bias.coefficients) {
+    OTF_STEP void leave_out(const Team& team, i64 row, Span span) const {
+        u8* target_row = target + row * size_[2];
+        for (i32 z = team.lane; z < span.first; z += team.lanes) target_row[z] = 0;
+        for (i32 z = span.end + team.lane; z < size_[2]; z += team.lanes) target_row[z] = 0;
+        if (span.is_empty() && team.lane == 0) statistics[row] = Statistics{0.0f, 0.0f, 0.0f, 0.0f, 0.0f, {0.0f, 0.0f, 0.0f}};
+    }
+
+    // The range is that of what is seen: where the mask cuts, that is 0.
+    template <class Team>
+    OTF_STEP void paint(const Team& team, const Part& part, const float* mean, const float* std, const float* normals,
+                          const float* field) const {
+        float* image_row = image + part.start;
+        const i32 n = part.count;
+        const float log2_e = 1.442695041f, most = clip_max;
+        float lowest = n < size_[2] ? 0.0f : HUGE_VALUE, highest = n < size_[2] ? 0.0f : -HUGE_VALUE;
+        if (bias.coefficients && !mask) {
             OTF_VECTOR_REDUCTION(reduction(min : lowest) reduction(max : highest))
             for (i32 z = team.lane; z < n; z += team.lanes) {
-                const float value = clamp((mean[z] + std[z] * normals[z]) * fast_exp2(log2_e * field[z]), 0.0f, clip_max);
+                const float value = clamp((mean[z] + std[z] * normals[z]) * fast_exp2(log2_e * field[z]), 0.0f, most);
                 image_row[z] = value;
                 lowest = smaller(lowest, value);
                 highest = larger(highest, value);
             }
+        } else if (bias.coefficients) {
+            OTF_VECTOR_LOOP
+            for (i32 z = team.lane; z < n; z += team.lanes) {
+                image_row[z] = clamp((mean[z] + std[z] * normals[z]) * fast_exp2(log2_e * field[z]), 0.0f, most);
+            }
         } else {
+            OTF_VECTOR_LOOP
+            for (i32 z = team.lane; z < n; z += team.lanes) image_row[z] = clamp(mean[z] + std[z] * normals[z], 0.0f, most);
+        }
+        if (mask) {
+            const u8* mask_row = mask + part.start;
             OTF_VECTOR_REDUCTION(reduction(min : lowest) reduction(max : highest))
             for (i32 z = team.lane; z < n; z += team.lanes) {
-                const float value = clamp(mean[z] + std[z] * normals[z], 0.0f, clip_max);
-                image_row[z] = value;
+                const float value = mask_row[z] ? image_row[z] : 0.0f;
                 lowest = smaller(lowest, value);
                 highest = larger(highest, value);
+            }
+        } else if (!bias.coefficients) {
+            OTF_VECTOR_REDUCTION(reduction(min : lowest) reduction(max : highest))
+            for (i32 z = team.lane; z < n; z += team.lanes) {
+                lowest = smaller(lowest, image_row[z]);
+                highest = larger(highest, image_row[z]);
             }
         }
         lowest = team.lowest(lowest);
         highest = team.highest(highest);
-        if (team.lane == 0) statistics[row] = Statistics{lowest, highest, 0.0f, 0.0f, 0.0f, {0.0f, 0.0f, 0.0f}};
+        if (team.lane == 0) statistics[part.row] = Statistics{lowest, highest, 0.0f, 0.0f, 0.0f, {0.0f, 0.0f, 0.0f}};
     }
 };
 

@@ -117,35 +117,36 @@ OTF_INLINE void cell_polynomial(const float* c, float& p0, float& p1, float& p2,
 // Floats that `expand_row` needs for a row of at most `nodes` nodes: the column, and four coefficients a cell.
 OTF_INLINE i32 column_floats(i32 nodes) { return 5 * (Scratch::rounded(nodes) + 16); }
 
-// Evaluate a collapsed row at voxels 0 .. n - 1. `out` must hold `expanded_floats`.
+// Evaluate a collapsed row at voxels first .. first + n - 1; `first` is a multiple of 8. `out` must hold `expanded_floats`.
 template <class Team>
-OTF_INLINE void expand_row(const Team& team, const RowLattice& lattice, float* column, i32 n, float* out) {
+OTF_INLINE void expand_row(const Team& team, const RowLattice& lattice, float* column, i32 first, i32 n, float* out) {
     const float inverse = 1.0f / static_cast<float>(lattice.spacing);
 #ifdef OTF_DEVICE_CODE
     for (i32 z = team.lane; z < n; z += team.lanes) {
-        const i32 cell = z / lattice.spacing;
+        const i32 cell = (first + z) / lattice.spacing;
         float p0, p1, p2, p3;
         cell_polynomial(column + cell + lattice.margin - 1, p0, p1, p2, p3);
-        const float f = static_cast<float>(z - cell * lattice.spacing) * inverse;
+        const float f = static_cast<float>(first + z - cell * lattice.spacing) * inverse;
         out[z] = p0 + f * (p1 + f * (p2 + f * p3));
     }
 #else
     // Whole blocks of 8 voxels share a cell, so its polynomial is broadcast and nothing is gathered.
     (void)team;
-    const i32 cells = (n + lattice.spacing - 1) / lattice.spacing;
+    const i32 begin = first / lattice.spacing, cells = (first + n + lattice.spacing - 1) / lattice.spacing;
     const i32 stride = Scratch::rounded(lattice.shape[2]) + 16;
     float* p0 = column + stride;
     float* p1 = p0 + stride;
     float* p2 = p1 + stride;
     float* p3 = p2 + stride;
-    const float* first = column + lattice.margin - 1;
+    const float* taps = column + lattice.margin - 1;
     const i32 padded = Scratch::rounded(cells);
     OTF_VECTOR_LOOP
-    for (i32 cell = 0; cell < padded; ++cell) cell_polynomial(first + cell, p0[cell], p1[cell], p2[cell], p3[cell]);
-    for (i32 cell = 0; cell < cells; ++cell) {
+    for (i32 cell = 0; cell < padded; ++cell) cell_polynomial(taps + cell, p0[cell], p1[cell], p2[cell], p3[cell]);
+    for (i32 cell = begin; cell < cells; ++cell) {
         const float a = p0[cell], b = p1[cell], c = p2[cell], d = p3[cell];
-        for (i32 block = 0; block < lattice.spacing; block += 8) {
-            float* voxels = out + cell * lattice.spacing + block;
+        const i32 start_voxel = cell * lattice.spacing - first;
+        for (i32 block = start_voxel < 0 ? -start_voxel : 0; block < lattice.spacing && start_voxel + block < n; block += 8) {
+            float* voxels = out + start_voxel + block;
             const float start = static_cast<float>(block);
             OTF_VECTOR_LOOP
             for (i32 v = 0; v < 8; ++v) {

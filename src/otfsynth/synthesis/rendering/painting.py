@@ -13,9 +13,9 @@ from otfsynth.synthesis.rendering import stages, tissue
 from otfsynth.synthesis.rendering.buffers import Buffers
 from otfsynth.synthesis.rendering.launching import Launcher, no_field, random_key
 from otfsynth.synthesis.rendering.lesions import lesions, mass_effect
-from otfsynth.synthesis.rendering.shape import changed_labels
 from otfsynth.synthesis.rendering.shell import shell
 from otfsynth.synthesis.rendering.tables import LabelTables
+from otfsynth.synthesis.rendering.visibility import Visibility
 from otfsynth.synthesis.sampling import LabelMapLike
 
 
@@ -23,15 +23,22 @@ def paint(
     launch: Launcher,
     parameters: SynthesisParameters,
     label_map: LabelMapLike,
+    labels: int,
     tables: LabelTables,
     source: NDArray[np.void],
+    edge: NDArray[np.void],
+    visibility: Visibility,
     buffers: Buffers,
 ) -> None:
-    """Fill image, target and, where voxels are cut away, mask."""
+    """Fill image, target and, where voxels are cut away, mask; target alone where nothing can be seen.
+
+    ``labels`` is the address of the labels to look up, ``source`` the lattice of source coordinates, ``edge`` the field
+    of the skull-strip's edge.
+    """
     flip, keep = parameters.deformation.flip, launch.workspace.keep
     launch(
         "Paint",
-        labels=changed_labels(launch, parameters, label_map, source),
+        labels=labels,
         brain_distance=label_map.brain_distance.data_ptr(),
         means=keep(tissue.mean_tables(parameters, tables)),
         stds=keep(tables.by_class(np.array(parameters.mixture.stds), flip)),
@@ -46,7 +53,8 @@ def paint(
         map_shape=tuple(label_map.indices.shape),
         size_=parameters.size,
         clip_max=parameters.clip_max,
-        **_mask(launch, parameters),
+        region=visibility.region(parameters.size[1], (False, False, False)),
+        **_mask(parameters, edge),
         **tissue.sub_voxels(parameters),
         **tissue.subclasses(launch, parameters),
         **tissue.texture(launch, parameters),
@@ -77,7 +85,16 @@ def _bias(launch: Launcher, parameters: SynthesisParameters) -> NDArray[np.void]
     return launch.noise_rows("bias", parameters.size, parameters.key, stages.BIAS, bias.std, bias.spacing_voxels)
 
 
-def _mask(launch: Launcher, parameters: SynthesisParameters) -> dict[str, Any]:
+def strip_edge(launch: Launcher, parameters: SynthesisParameters) -> NDArray[np.void]:
+    """How far the surface at which the skull is stripped lies out, millimetres; no field where it is even."""
+    strip = parameters.skull_strip
+    if strip is None:
+        return no_field()
+    key, spacing = parameters.key.shared, strip.edge_spacing_voxels
+    return launch.noise_rows("edge", parameters.size, key, stages.STRIP_EDGE, strip.edge_roughness_mm, spacing)
+
+
+def _mask(parameters: SynthesisParameters, edge: NDArray[np.void]) -> dict[str, Any]:
     """Fields of the mask: field of view and brain; a background that is exactly zero is masked as well."""
     fields: dict[str, Any] = {"mask_background": parameters.background == "zero"}
     view = parameters.field_of_view
@@ -86,14 +103,6 @@ def _mask(launch: Launcher, parameters: SynthesisParameters) -> dict[str, Any]:
     strip = parameters.skull_strip
     if strip is None:
         return fields
-    edge = launch.noise_rows(
-        "edge",
-        parameters.size,
-        parameters.key.shared,
-        stages.STRIP_EDGE,
-        strip.edge_roughness_mm,
-        strip.edge_spacing_voxels,
-    )
     return {**fields, "strip": True, "edge": edge, "edge_offset": strip.edge_offset_mm}
 
 

@@ -1,0 +1,141 @@
+"""What of a stripped or cropped sample can be seen, so that nothing else is computed (``cuda_kernels/visibility.h``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from otfsynth.kernels.structs import STRUCTS
+from otfsynth.synthesis.parameters import SynthesisParameters
+from otfsynth.synthesis.rendering import kspace
+from otfsynth.synthesis.rendering.launching import Launcher
+from otfsynth.synthesis.rendering.lesions import farthest_push_voxels
+from otfsynth.synthesis.resampling import BandMatrix, acquired_positions
+from otfsynth.synthesis.sampling import LabelMapLike
+
+SEEN_CELL = 8
+MAP_BLOCK = 4
+MARGIN_VOXELS = 0.05
+"""For rounding: bounds and coordinates are float32."""
+
+
+@dataclass(frozen=True)
+class Visibility:
+    """Spans along z that can be seen of each column of 8 x 8 rows of the patch.
+
+    Args:
+        columns: address of int32 (x, y, 2); 0: everything can be seen.
+        shape: columns along x and y.
+        spacing_voxels: of the acquired grid.
+        reach_voxels: of the point spread function of each axis.
+        origin_voxels: of its first samples.
+    """
+
+    columns: int
+    shape: tuple[int, int]
+    spacing_voxels: tuple[float, float, float]
+    reach_voxels: tuple[float, float, float]
+    origin_voxels: tuple[float, float, float]
+
+    def region(self, rows_y: int, sampled: tuple[bool, bool, bool], shown: bool = False) -> NDArray[np.void]:
+        """What is needed of a grid.
+
+        Args:
+            rows_y: rows of a slice of the grid.
+            sampled: axes that are those of the acquired grid already; the others are the patch's.
+            shown: of the image itself, of which nothing more is made.
+        """
+        struct = np.zeros((), STRUCTS["Region"])
+        if self.columns == 0:
+            return struct
+        struct["columns"], struct["columns_xy"], struct["rows_y"] = self.columns, self.shape, rows_y
+        struct["step"] = 1.0
+        if shown:
+            return struct
+        for axis in range(3):
+            spacing = self.spacing_voxels[axis]
+            # A voxel lies between samples at most one spacing away; they are averages over the point spread function.
+            reach = spacing if spacing > 1.0 else 0.0
+            if sampled[axis]:
+                struct["origin"][axis], struct["step"][axis] = self.origin_voxels[axis], spacing
+            else:
+                reach += self.reach_voxels[axis]
+            struct["reach"][axis] = reach
+        return struct
+
+
+def visible_columns(
+    launch: Launcher,
+    parameters: SynthesisParameters,
+    label_map: LabelMapLike,
+    labels: int,
+    source: NDArray[np.void],
+    edge: NDArray[np.void],
+    bands: list[BandMatrix],
+) -> Visibility:
+    """Find what the mask of a sample leaves; everything where it cuts nothing that can be told beforehand.
+
+    Args:
+        labels: address of the labels that are looked up.
+        source: lattice of source coordinates.
+        edge: field of the skull-strip's edge.
+        bands: point spread functions.
+    """
+    size, strip, view = parameters.size, parameters.skull_strip, parameters.field_of_view
+    zero = parameters.background == "zero"
+    shape = (-(-size[0] // SEEN_CELL), -(-size[1] // SEEN_CELL))
+    spacing = parameters.acquisition.spacing_voxels
+    cuts = strip is not None or zero or view is not None
+    spread = kspace.is_corrupted(parameters)  # a change in k-space is seen everywhere
+    fine = edge["coefficients"] != 0 and edge["spacing"] % SEEN_CELL != 0
+    columns = launch.workspace.take("columns", np.int32, (*shape, 2)) if cuts and not spread and not fine else 0
+    visibility = Visibility(
+        columns=columns,
+        shape=shape,
+        spacing_voxels=spacing,
+        reach_voxels=tuple(_reach(band, length, s) for band, length, s in zip(bands, size, spacing, strict=True)),
+        origin_voxels=tuple(float(acquired_positions(n, s)[0]) for n, s in zip(size, spacing, strict=True)),
+    )
+    if columns == 0:
+        return visibility
+    map_shape = tuple(label_map.indices.shape)
+    block_shape = tuple(-(-length // MAP_BLOCK) for length in map_shape)
+    blocks = launch.workspace.take("blocks", np.uint8, block_shape)
+    launch(
+        "MapBlocks",
+        distances=0 if strip is None else label_map.brain_distance.data_ptr(),
+        labels=labels if zero else 0,
+        blocks=blocks,
+        map_shape=map_shape,
+        shape=block_shape,
+    )
+    fields: dict[str, Any] = {}
+    if view is not None:
+        fields |= {"view_first": view.first_voxel, "view_end": view.end_voxel}
+    launch(
+        "SeeColumns",
+        source=source,
+        edge=edge,
+        blocks=blocks,
+        columns=columns,
+        map_shape=map_shape,
+        block_shape=block_shape,
+        length=size[2],
+        columns_xy=shape,
+        edge_offset=0.0 if strip is None else strip.edge_offset_mm,
+        margin=MARGIN_VOXELS + farthest_push_voxels(parameters.mass_effect),
+        strip=strip is not None,
+        **fields,
+    )
+    return visibility
+
+
+def _reach(band: BandMatrix, length: int, spacing: float) -> float:
+    """Voxels between a sample and the farthest voxel that it is made of."""
+    if band.is_identity:
+        return 0.0
+    before = acquired_positions(length, spacing) - band.starts
+    return float(max(before.max(), band.taps - 1 - before.min()))
