@@ -52,6 +52,7 @@ struct Paint {
     RealImage real;
     SoftMap soft;
     Region region;
+    Region inhabited;           // where labels may be other than background; elsewhere nothing is looked up
 
     OTF_INLINE i64 size() const { return static_cast<i64>(size_[0]) * size_[1]; }
 
@@ -123,26 +124,33 @@ struct Paint {
         u8* found = reinterpret_cast<u8*>(scratch.take(padded_row()));
         float* noise = scratch.take(NoiseBlocks::floats(size_[2]));
         float* normals = noise + span.first - blocks.first;
-        spline_row(team, source, 0, part, column, sx);
-        spline_row(team, source, 1, part, column, sy);
-        spline_row(team, source, 2, part, column, sz);
-        team.sync();
-        if (mass_effect.strength > 0.0f) {
-            push_aside(team, mass_effect, n, sx, sy, sz);
+        const Part inner = inhabited_part(part);
+        const i32 skipped = inner.first - part.first, count = inner.count;
+        if (count < n) leave_background(team, part, inner, found, mean, std);
+        if (count > 0) {
+            spline_row(team, source, 0, inner, column, sx);
+            spline_row(team, source, 1, inner, column, sy);
+            spline_row(team, source, 2, inner, column, sz);
             team.sync();
+            if (mass_effect.strength > 0.0f) {
+                push_aside(team, mass_effect, count, sx, sy, sz);
+                team.sync();
+            }
+            locate(team, sx, sy, sz, count, offsets);
         }
-        locate(team, sx, sy, sz, n, offsets);
         if (real.image) {
             no_noise(team, n, normals);
         } else {
             normal_row(team, key, blocks, noise);
         }
         team.sync();
-        if (sub_voxels.count == 0 && subclasses.count == 0 && !soft.share) {
-            look_up(team, part, offsets, found, mean, std);
+        if (count == 0) {
+            // Background alone.
+        } else if (sub_voxels.count == 0 && subclasses.count == 0 && !soft.share) {
+            look_up(team, inner, offsets, found + skipped, mean + skipped, std + skipped);
         } else {
             i32* points = reinterpret_cast<i32*>(scratch.take(sub_voxels.count * padded_row()));
-            look_up_parts(team, part, offsets, sx, sy, sz, column, field, points, found, mean, std);
+            look_up_parts(team, inner, offsets, sx, sy, sz, column, field, points, found + skipped, mean + skipped, std + skipped);
         }
         if (real.image) gather_image(team, real.image, map_shape, sx, sy, sz, n, mean, std);
         if (shell.on) {
@@ -177,6 +185,34 @@ struct Paint {
         if (bias.coefficients) spline_row(team, bias, 0, part, column, field);
         team.sync();
         paint(team, part, mean, std, normals, field);
+    }
+
+    OTF_INLINE Part inhabited_part(const Part& part) const {
+        if (!inhabited.columns) return part;
+        const Span span = inhabited.span(part.row, size_[2]);
+        const i32 first = span.first > part.first ? span.first : part.first;
+        const i32 most = part.first + part.count, end = span.end < most ? span.end : most;
+        if (first >= end) return Part{part.row, part.start, part.first, 0};
+        return Part{part.row, part.start + first - part.first, first, end - first};
+    }
+
+    // Background on either side of the inner part.
+    template <class Team>
+    OTF_STEP void leave_background(const Team& team, const Part& part, const Part& inner, u8* found, float* mean, float* std) const {
+        const float its_mean = means[0], its_std = stds[0];
+        const u8 its_target = targets[0];
+        u8* target_row = target + part.start;
+        const i32 first = inner.first - part.first, end = first + inner.count;
+        for (i32 side = 0; side < 2; ++side) {
+            const i32 from = side == 0 ? 0 : end, to = side == 0 ? first : part.count;
+            OTF_VECTOR_LOOP
+            for (i32 z = from + team.lane; z < to; z += team.lanes) {
+                found[z] = 0;
+                mean[z] = its_mean;
+                std[z] = its_std;
+                target_row[z] = its_target;
+            }
+        }
     }
 
     // Nearest voxel of the map; coordinates beyond it land on its border of background.

@@ -28,6 +28,7 @@ def paint(
     source: NDArray[np.void],
     edge: NDArray[np.void],
     visibility: Visibility,
+    inhabited: NDArray[np.void],
     buffers: Buffers,
 ) -> None:
     """Fill image, target and, where voxels are cut away, mask; target alone where nothing can be seen.
@@ -54,6 +55,7 @@ def paint(
         size_=parameters.size,
         clip_max=parameters.clip_max,
         region=visibility.region(parameters.size[1], (False, False, False)),
+        inhabited=inhabited,
         **_mask(parameters, edge),
         **tissue.sub_voxels(parameters),
         **tissue.subclasses(launch, parameters),

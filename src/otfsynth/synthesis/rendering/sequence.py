@@ -14,7 +14,7 @@ from otfsynth.synthesis.rendering.launching import Launcher
 from otfsynth.synthesis.rendering.painting import paint, strip_edge
 from otfsynth.synthesis.rendering.shape import changed_labels
 from otfsynth.synthesis.rendering.tables import LabelTables
-from otfsynth.synthesis.rendering.visibility import visible_columns
+from otfsynth.synthesis.rendering.visibility import inhabited_region, visible_columns
 from otfsynth.synthesis.sampling import LabelMapLike
 
 
@@ -43,6 +43,7 @@ def run_stages(launch: Launcher, channel: ChannelToRender, tables: LabelTables) 
     labels, edge = changed_labels(launch, parameters, channel.label_map, source), strip_edge(launch, parameters)
     bands = sampling_matrices(parameters)
     visibility = visible_columns(launch, parameters, channel.label_map, labels, source, edge, bands)
-    paint(launch, parameters, channel.label_map, labels, tables, source, edge, visibility, buffers)
+    inhabited = inhabited_region(launch, parameters, channel.label_map, labels, source)
+    paint(launch, parameters, channel.label_map, labels, tables, source, edge, visibility, inhabited, buffers)
     acquired = acquire(launch, parameters, bands, visibility, buffers)
     finish(launch, parameters, visibility, buffers, acquired)

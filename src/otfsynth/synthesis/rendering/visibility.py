@@ -99,38 +99,76 @@ def visible_columns(
         reach_voxels=tuple(_reach(band, length, s) for band, length, s in zip(bands, size, spacing, strict=True)),
         origin_voxels=tuple(float(acquired_positions(n, s)[0]) for n, s in zip(size, spacing, strict=True)),
     )
-    if columns == 0:
-        return visibility
+    if columns:
+        view_fields = {} if view is None else {"view_first": view.first_voxel, "view_end": view.end_voxel}
+        _find_columns(
+            launch,
+            parameters,
+            label_map,
+            columns,
+            MARGIN_VOXELS,
+            {"distances": 0 if strip is None else label_map.brain_distance.data_ptr(), "labels": labels if zero else 0},
+            {
+                "source": source,
+                "edge": edge,
+                "edge_offset": 0.0 if strip is None else strip.edge_offset_mm,
+                "strip": strip is not None,
+                **view_fields,
+            },
+        )
+    return visibility
+
+
+def inhabited_region(
+    launch: Launcher, parameters: SynthesisParameters, label_map: LabelMapLike, labels: int, source: NDArray[np.void]
+) -> NDArray[np.void]:
+    """Where labels may be other than background, so that they must be looked up: everywhere where that can't be told.
+
+    It is not asked where the mask tells as much, nor where background voxels have to know where they come from.
+    """
+    struct = np.zeros((), STRUCTS["Region"])
+    placed = (parameters.shell, parameters.defacing, parameters.signal_loss, parameters.real, parameters.subclasses)
+    placed = (*placed, parameters.lesions, parameters.oedema, parameters.necrosis, label_map.second)
+    masked = parameters.skull_strip is not None or parameters.background == "zero"
+    if masked or any(stage is not None for stage in placed):
+        return struct
+    size, volume = parameters.size, parameters.partial_volume
+    shape = (-(-size[0] // SEEN_CELL), -(-size[1] // SEEN_CELL))
+    columns = launch.workspace.take("inhabited", np.int32, (*shape, 2))
+    margin = MARGIN_VOXELS
+    if volume is not None:  # the corners of a cube around each voxel
+        margin += volume.width_voxels * float(np.abs(parameters.deformation.matrix).sum(axis=1).max()) / 2
+    _find_columns(launch, parameters, label_map, columns, margin, {"labels": labels}, {"source": source})
+    struct["columns"], struct["columns_xy"], struct["rows_y"], struct["step"] = columns, shape, size[1], 1.0
+    return struct
+
+
+def _find_columns(
+    launch: Launcher,
+    parameters: SynthesisParameters,
+    label_map: LabelMapLike,
+    columns: int,
+    margin_voxels: float,
+    of_the_map: dict[str, Any],
+    of_the_patch: dict[str, Any],
+) -> None:
+    """Fill the spans of every column; fields of MapBlocks and of SeeColumns say of what."""
+    size = parameters.size
     map_shape = tuple(label_map.indices.shape)
     block_shape = tuple(-(-length // MAP_BLOCK) for length in map_shape)
     blocks = launch.workspace.take("blocks", np.uint8, block_shape)
-    launch(
-        "MapBlocks",
-        distances=0 if strip is None else label_map.brain_distance.data_ptr(),
-        labels=labels if zero else 0,
-        blocks=blocks,
-        map_shape=map_shape,
-        shape=block_shape,
-    )
-    fields: dict[str, Any] = {}
-    if view is not None:
-        fields |= {"view_first": view.first_voxel, "view_end": view.end_voxel}
+    launch("MapBlocks", blocks=blocks, map_shape=map_shape, shape=block_shape, **of_the_map)
     launch(
         "SeeColumns",
-        source=source,
-        edge=edge,
         blocks=blocks,
         columns=columns,
         map_shape=map_shape,
         block_shape=block_shape,
         length=size[2],
-        columns_xy=shape,
-        edge_offset=0.0 if strip is None else strip.edge_offset_mm,
-        margin=MARGIN_VOXELS + farthest_push_voxels(parameters.mass_effect),
-        strip=strip is not None,
-        **fields,
+        columns_xy=(-(-size[0] // SEEN_CELL), -(-size[1] // SEEN_CELL)),
+        margin=margin_voxels + farthest_push_voxels(parameters.mass_effect),
+        **of_the_patch,
     )
-    return visibility
 
 
 def _reach(band: BandMatrix, length: int, spacing: float) -> float:
