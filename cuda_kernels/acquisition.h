@@ -11,16 +11,18 @@ namespace otfsynth {
 
 // A banded matrix along one axis: output j = sum over t < taps of weight(t, j) * input[starts[j] + t]; weights of taps
 // outside the input are 0. With `unit_stride`, starts[j] = starts[0] + j and the loops run along outputs, so weights are
-// stored (taps, outputs); else along taps, and they are stored (outputs, taps).
+// stored (taps, outputs); else along taps, and they are stored (outputs, stride), zeros after the taps: whole vectors for a CPU.
+constexpr i32 TAP_STEP = 16;
+
 struct Band {
     const i32* starts;
     const float* weights;
     i32 outputs;
     i32 taps;
     i32 unit_stride;
-    i32 padding_;
+    i32 stride;  // a multiple of TAP_STEP, at least the taps
 
-    OTF_INLINE float weight(i32 t, i32 j) const { return weights[unit_stride ? t * outputs + j : j * taps + t]; }
+    OTF_INLINE float weight(i32 t, i32 j) const { return weights[unit_stride ? t * outputs + j : j * stride + t]; }
 };
 
 // ((value - lowest) / (highest - lowest))**exponent; no statistics: leaves the values alone.
@@ -44,30 +46,37 @@ struct ResampleAlongRow {
     Region region;  // of the output
 
     OTF_INLINE i64 size() const { return rows; }
-    OTF_INLINE i64 scratch_floats() const { return Scratch::rounded(before + length + after) + Scratch::rounded(band.outputs); }
+    OTF_INLINE i64 scratch_floats() const { return Scratch::rounded(before + length + after + TAP_STEP) + Scratch::rounded(band.outputs); }
 
     template <class Team>
     OTF_INLINE void operator()(i64 row, const Team& team) const {
         const Span span = region.span(row, band.outputs);
         if (span.is_empty()) return;
         Scratch scratch{team.scratch};
-        float* padded = scratch.take(before + length + after);
+        float* padded = scratch.take(before + length + after + TAP_STEP);
         for (i32 i = team.lane; i < before; i += team.lanes) padded[i] = 0.0f;
         for (i32 i = team.lane; i < after; i += team.lanes) padded[before + length + i] = 0.0f;
         const i32 first = band.starts[span.first], end = band.starts[span.end - 1] + band.taps;
         const Span needed{first > 0 ? first : 0, end < length ? end : length};
         load(team, needed.end - needed.first, input + row * length + needed.first, padded + before + needed.first);
+        float* beyond = padded + before + (needed.end < length ? needed.end : length + after);
+        for (i32 i = team.lane; i < TAP_STEP; i += team.lanes) beyond[i] = 0.0f;  // weigh 0, and must be numbers
         team.sync();
         float* out = output + row * band.outputs;
         if (band.unit_stride) {
             convolve(team, span, padded + before + band.starts[0], out);
         } else {
+#ifdef OTF_DEVICE_CODE
+            const i32 taps = band.taps;
+#else
+            const i32 taps = band.stride / TAP_STEP * TAP_STEP;
+#endif
             for (i32 j = span.first + team.lane; j < span.end; j += team.lanes) {
                 const float* in = padded + before + band.starts[j];
-                const float* weights = band.weights + static_cast<i64>(j) * band.taps;
+                const float* weights = band.weights + static_cast<i64>(j) * band.stride;
                 float sum = 0.0f;
                 OTF_VECTOR_REDUCTION(reduction(+ : sum))
-                for (i32 t = 0; t < band.taps; ++t) sum += weights[t] * in[t];
+                for (i32 t = 0; t < taps; ++t) sum += weights[t] * in[t];
                 out[j] = sum;
             }
         }

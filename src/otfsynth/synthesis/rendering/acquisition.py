@@ -19,6 +19,8 @@ from otfsynth.synthesis.workspace import Workspace
 
 NORMALIZATIONS = {"zscore": 1, "minmax": 2}
 LARGEST = 3.0e38
+TAP_STEP = 16
+"""Weights of one sample are stored in whole vectors of so many."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,13 @@ def _band(matrix: BandMatrix, along_outputs: bool, workspace: Workspace) -> NDAr
     """Describe a matrix to the kernels, its weights stored along outputs or along taps."""
     band = np.zeros((), dtype=STRUCTS["ResampleAcrossRows"]["band"])
     band["starts"] = workspace.keep(matrix.starts)
-    band["weights"] = workspace.keep(matrix.weights if along_outputs else matrix.weights.T)
+    stride = -(-matrix.taps // TAP_STEP) * TAP_STEP
+    if along_outputs:
+        weights = matrix.weights
+    else:
+        weights = np.zeros((matrix.outputs, stride), np.float32)
+        weights[:, : matrix.taps] = matrix.weights.T
+    band["weights"] = workspace.keep(weights)
     band["taps"], band["outputs"], band["unit_stride"] = matrix.taps, matrix.outputs, along_outputs
+    band["stride"] = stride
     return band
