@@ -85,24 +85,27 @@ OTF_INLINE void collapse_row(const Team& team, const RowLattice& lattice, i32 co
     spline_weights(static_cast<float>(y - j * lattice.spacing) * inverse, wy);
     const i32 nx = lattice.shape[0], ny = lattice.shape[1], nz = lattice.shape[2];
     const i32 first_x = component * nx + i + lattice.margin - 1, first_y = j + lattice.margin - 1;
-    const float* rows[16];
-    float weights[16];
-    OTF_UNROLL
-    for (i32 a = 0; a < 4; ++a) {
-        OTF_UNROLL
-        for (i32 b = 0; b < 4; ++b) {
-            rows[4 * a + b] = lattice.coefficients + (static_cast<i64>(first_x + a) * ny + first_y + b) * nz;
-            weights[4 * a + b] = wx[a] * wy[b];
-        }
-    }
+    const float* corner = lattice.coefficients + (static_cast<i64>(first_x) * ny + first_y) * nz;
+    const i64 slice = static_cast<i64>(ny) * nz;
     // Whole vectors: the last one may read up to 15 floats beyond the row, which the buffer's slack allows.
-    const i32 padded = Scratch::rounded(nz);
-    OTF_VECTOR_LOOP
-    for (i32 k = team.lane; k < padded; k += team.lanes) {
-        float value = 0.0f;
+#ifdef OTF_DEVICE_CODE
+    constexpr i32 WIDTH = 1;
+#else
+    constexpr i32 WIDTH = 16;  // known to the compiler, so that it keeps to whole vectors
+#endif
+    for (i32 block = WIDTH * team.lane; block < nz; block += WIDTH * team.lanes) {
+        float sums[WIDTH] = {};
         OTF_UNROLL
-        for (i32 tap = 0; tap < 16; ++tap) value += weights[tap] * rows[tap][k];
-        column[k] = value;
+        for (i32 a = 0; a < 4; ++a) {
+            OTF_UNROLL
+            for (i32 b = 0; b < 4; ++b) {
+                const float* taps = corner + a * slice + b * nz + block;
+                const float weight = wx[a] * wy[b];
+                OTF_VECTOR_LOOP
+                for (i32 k = 0; k < WIDTH; ++k) sums[k] += weight * taps[k];
+            }
+        }
+        for (i32 k = 0; k < WIDTH; ++k) column[block + k] = sums[k];
     }
 }
 
@@ -142,6 +145,18 @@ OTF_INLINE void expand_row(const Team& team, const RowLattice& lattice, float* c
     const i32 padded = Scratch::rounded(cells);
     OTF_VECTOR_LOOP
     for (i32 cell = 0; cell < padded; ++cell) cell_polynomial(taps + cell, p0[cell], p1[cell], p2[cell], p3[cell]);
+    if (lattice.spacing == 8) {  // the source coordinates' own: nothing but the polynomial is left
+        float* voxels = out;
+        for (i32 cell = begin; cell < cells; ++cell, voxels += 8) {
+            const float a = p0[cell], b = p1[cell], c = p2[cell], d = p3[cell];
+            OTF_VECTOR_LOOP
+            for (i32 v = 0; v < 8; ++v) {
+                const float f = static_cast<float>(v) * 0.125f;
+                voxels[v] = a + f * (b + f * (c + f * d));
+            }
+        }
+        return;
+    }
     for (i32 cell = begin; cell < cells; ++cell) {
         const float a = p0[cell], b = p1[cell], c = p2[cell], d = p3[cell];
         const i32 start_voxel = cell * lattice.spacing - first;

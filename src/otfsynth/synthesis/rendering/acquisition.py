@@ -135,7 +135,12 @@ def receiver_fields(launch: Launcher, parameters: SynthesisParameters, shape: tu
 
 
 def _sample_along_row(
-    launch: Launcher, parameters: SynthesisParameters, buffers: Buffers, matrix: BandMatrix, region: NDArray[np.void], output: int
+    launch: Launcher,
+    parameters: SynthesisParameters,
+    buffers: Buffers,
+    matrix: BandMatrix,
+    region: NDArray[np.void],
+    output: int,
 ) -> None:
     """The contiguous axis, after the gamma curve."""
     size = parameters.size

@@ -1,4 +1,4 @@
-"""What of a stripped or cropped sample can be seen, so that nothing else is computed (``cuda_kernels/visibility.h``)."""
+"""What of a stripped or cropped sample can be seen: nothing else is computed (``cuda_kernels/visibility.h``)."""
 
 from __future__ import annotations
 
@@ -79,6 +79,9 @@ def visible_columns(
     """Find what the mask of a sample leaves; everything where it cuts nothing that can be told beforehand.
 
     Args:
+        launch: runs the kernels, or records them.
+        parameters: the sample's record.
+        label_map: the map that it names.
         labels: address of the labels that are looked up.
         source: lattice of source coordinates.
         edge: field of the skull-strip's edge.
@@ -92,12 +95,14 @@ def visible_columns(
     spread = kspace.is_corrupted(parameters)  # a change in k-space is seen everywhere
     fine = edge["coefficients"] != 0 and edge["spacing"] % SEEN_CELL != 0
     columns = launch.workspace.take("columns", np.int32, (*shape, 2)) if cuts and not spread and not fine else 0
+    reach = [_reach(band, length, s) for band, length, s in zip(bands, size, spacing, strict=True)]
+    origins = [float(acquired_positions(length, s)[0]) for length, s in zip(size, spacing, strict=True)]
     visibility = Visibility(
         columns=columns,
         shape=shape,
         spacing_voxels=spacing,
-        reach_voxels=tuple(_reach(band, length, s) for band, length, s in zip(bands, size, spacing, strict=True)),
-        origin_voxels=tuple(float(acquired_positions(n, s)[0]) for n, s in zip(size, spacing, strict=True)),
+        reach_voxels=(reach[0], reach[1], reach[2]),
+        origin_voxels=(origins[0], origins[1], origins[2]),
     )
     if columns:
         view_fields = {} if view is None else {"view_first": view.first_voxel, "view_end": view.end_voxel}
@@ -127,8 +132,14 @@ def inhabited_region(
     It is not asked where the mask tells as much, nor where background voxels have to know where they come from.
     """
     struct = np.zeros((), STRUCTS["Region"])
-    placed = (parameters.shell, parameters.defacing, parameters.signal_loss, parameters.real, parameters.subclasses)
-    placed = (*placed, parameters.lesions, parameters.oedema, parameters.necrosis, label_map.second)
+    placed: list[object] = [
+        parameters.shell,
+        parameters.defacing,
+        parameters.signal_loss,
+        parameters.real,
+        parameters.subclasses,
+    ]
+    placed += [parameters.lesions, parameters.oedema, parameters.necrosis, label_map.second]
     masked = parameters.skull_strip is not None or parameters.background == "zero"
     if masked or any(stage is not None for stage in placed):
         return struct
