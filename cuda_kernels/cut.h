@@ -1,7 +1,7 @@
 // Cutting: what of the head the image does not show, by skull-strip, defacing, a background of zeros or the field of view.
 #pragma once
 #include "defacing.h"
-#include "lattice.h"
+#include "part.h"
 
 namespace otfsynth {
 
@@ -19,7 +19,7 @@ struct Cut {
 // Voxels nearer to the brain than the bumpy edge. An integer distance lies below the threshold where it lies below the
 // threshold rounded up. `edge` holds that of the row, if any, and is overwritten.
 template <class Team>
-OTF_INLINE void strip_row(const Team& team, const Cut& cut, const u8* distances, const i32* offsets, float* edge, i32 n, u8* mask_row) {
+OTF_STEP void strip_row(const Team& team, const Cut& cut, const u8* distances, const i32* offsets, float* edge, i32 n, u8* mask_row) {
     const float share = cut.edge.coefficients ? 8.0f : 0.0f, base = 128.0f + 8.0f * cut.edge_offset;
     i32* limits = reinterpret_cast<i32*>(edge);
     OTF_VECTOR_LOOP
@@ -32,23 +32,22 @@ OTF_INLINE void strip_row(const Team& team, const Cut& cut, const u8* distances,
     for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = distances[offsets[z]] < limits[z];
 }
 
-// Mask of one row of the patch; what it leaves out becomes background in the target. `column` and `field` are working
-// memory of a row.
+// Mask of a part of a row of the patch; what it leaves out becomes background in the target. `column` and `field` are
+// working memory.
 template <class Team>
-OTF_INLINE void cut_row(const Team& team, const Cut& cut, i64 row, const i32 size[3], const u8* distances, const i32* offsets,
-                        const float* sx, const float* sy, const float* sz, const u8* found, float* column, float* field,
-                        u8* mask, u8* target) {
-    const i32 x = static_cast<i32>(row / size[1]), y = static_cast<i32>(row % size[1]), n = size[2];
-    u8* mask_row = mask + row * n;
+OTF_STEP void cut_row(const Team& team, const Cut& cut, const Part& part, const u8* distances, const i32* offsets, const float* sx,
+                      const float* sy, const float* sz, const u8* found, float* column, float* field, u8* mask, u8* target) {
+    const i32 n = part.count;
+    u8* mask_row = mask + part.start;
     if (cut.strip) {
-        if (cut.edge.coefficients) evaluate_row(team, cut.edge, 0, x, y, n, column, field);
+        if (cut.edge.coefficients) spline_row(team, cut.edge, 0, part, column, field);
         team.sync();
         strip_row(team, cut, distances, offsets, field, n, mask_row);
     } else {
         for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = 1;
     }
     if (cut.defacing.count > 0) {
-        if (cut.defacing.bumps.coefficients) evaluate_row(team, cut.defacing.bumps, 0, x, y, n, column, field);
+        if (cut.defacing.bumps.coefficients) spline_row(team, cut.defacing.bumps, 0, part, column, field);
         team.sync();
         deface_row(team, cut.defacing, sx, sy, sz, distances, offsets, field, n, mask_row);
         team.sync();
@@ -58,13 +57,13 @@ OTF_INLINE void cut_row(const Team& team, const Cut& cut, i64 row, const i32 siz
         for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = found[z] != 0 ? mask_row[z] : 0;
     }
     if (cut.view_end[0] > 0) {
-        const bool seen = x >= cut.view_first[0] && x < cut.view_end[0] && y >= cut.view_first[1] && y < cut.view_end[1];
-        const i32 first = seen ? cut.view_first[2] : n, end = seen ? cut.view_end[2] : 0;
+        const bool seen = part.x >= cut.view_first[0] && part.x < cut.view_end[0] && part.y >= cut.view_first[1] && part.y < cut.view_end[1];
+        const i32 first = seen ? cut.view_first[2] - part.first : n, end = seen ? cut.view_end[2] - part.first : 0;
         OTF_VECTOR_LOOP
         for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = z >= first && z < end ? mask_row[z] : 0;
     }
     // Nothing can be told where the image is exactly zero: its target is background too.
-    u8* target_row = target + row * n;
+    u8* target_row = target + part.start;
     OTF_VECTOR_LOOP
     for (i32 z = team.lane; z < n; z += team.lanes) target_row[z] = mask_row[z] ? target_row[z] : 0;
     team.sync();

@@ -17,7 +17,7 @@ struct Defacing {
 // Take out of the mask what is beyond any of the surfaces and far from the brain. Most rows are beyond none, and look no
 // distance up. `bumps` holds those of the row, if any, and is overwritten.
 template <class Team>
-OTF_INLINE void deface_row(const Team& team, const Defacing& defacing, const float* sx, const float* sy, const float* sz,
+OTF_STEP void deface_row(const Team& team, const Defacing& defacing, const float* sx, const float* sy, const float* sz,
                            const u8* distances, const i32* offsets, float* bumps, i32 n, u8* mask_row) {
     const float* p = defacing.planes;
     const float bumpy = defacing.bumps.coefficients ? 1.0f : 0.0f;

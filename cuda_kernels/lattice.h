@@ -85,24 +85,27 @@ OTF_INLINE void collapse_row(const Team& team, const RowLattice& lattice, i32 co
     spline_weights(static_cast<float>(y - j * lattice.spacing) * inverse, wy);
     const i32 nx = lattice.shape[0], ny = lattice.shape[1], nz = lattice.shape[2];
     const i32 first_x = component * nx + i + lattice.margin - 1, first_y = j + lattice.margin - 1;
-    const float* rows[16];
-    float weights[16];
-    OTF_UNROLL
-    for (i32 a = 0; a < 4; ++a) {
-        OTF_UNROLL
-        for (i32 b = 0; b < 4; ++b) {
-            rows[4 * a + b] = lattice.coefficients + (static_cast<i64>(first_x + a) * ny + first_y + b) * nz;
-            weights[4 * a + b] = wx[a] * wy[b];
-        }
-    }
+    const float* corner = lattice.coefficients + (static_cast<i64>(first_x) * ny + first_y) * nz;
+    const i64 slice = static_cast<i64>(ny) * nz;
     // Whole vectors: the last one may read up to 15 floats beyond the row, which the buffer's slack allows.
-    const i32 padded = Scratch::rounded(nz);
-    OTF_VECTOR_LOOP
-    for (i32 k = team.lane; k < padded; k += team.lanes) {
-        float value = 0.0f;
+#ifdef OTF_DEVICE_CODE
+    constexpr i32 WIDTH = 1;
+#else
+    constexpr i32 WIDTH = 16;  // known to the compiler, so that it keeps to whole vectors
+#endif
+    for (i32 block = WIDTH * team.lane; block < nz; block += WIDTH * team.lanes) {
+        float sums[WIDTH] = {};
         OTF_UNROLL
-        for (i32 tap = 0; tap < 16; ++tap) value += weights[tap] * rows[tap][k];
-        column[k] = value;
+        for (i32 a = 0; a < 4; ++a) {
+            OTF_UNROLL
+            for (i32 b = 0; b < 4; ++b) {
+                const float* taps = corner + a * slice + b * nz + block;
+                const float weight = wx[a] * wy[b];
+                OTF_VECTOR_LOOP
+                for (i32 k = 0; k < WIDTH; ++k) sums[k] += weight * taps[k];
+            }
+        }
+        for (i32 k = 0; k < WIDTH; ++k) column[block + k] = sums[k];
     }
 }
 
@@ -117,35 +120,48 @@ OTF_INLINE void cell_polynomial(const float* c, float& p0, float& p1, float& p2,
 // Floats that `expand_row` needs for a row of at most `nodes` nodes: the column, and four coefficients a cell.
 OTF_INLINE i32 column_floats(i32 nodes) { return 5 * (Scratch::rounded(nodes) + 16); }
 
-// Evaluate a collapsed row at voxels 0 .. n - 1. `out` must hold `expanded_floats`.
+// Evaluate a collapsed row at voxels first .. first + n - 1; `first` is a multiple of 8. `out` must hold `expanded_floats`.
 template <class Team>
-OTF_INLINE void expand_row(const Team& team, const RowLattice& lattice, float* column, i32 n, float* out) {
+OTF_INLINE void expand_row(const Team& team, const RowLattice& lattice, float* column, i32 first, i32 n, float* out) {
     const float inverse = 1.0f / static_cast<float>(lattice.spacing);
 #ifdef OTF_DEVICE_CODE
     for (i32 z = team.lane; z < n; z += team.lanes) {
-        const i32 cell = z / lattice.spacing;
+        const i32 cell = (first + z) / lattice.spacing;
         float p0, p1, p2, p3;
         cell_polynomial(column + cell + lattice.margin - 1, p0, p1, p2, p3);
-        const float f = static_cast<float>(z - cell * lattice.spacing) * inverse;
+        const float f = static_cast<float>(first + z - cell * lattice.spacing) * inverse;
         out[z] = p0 + f * (p1 + f * (p2 + f * p3));
     }
 #else
     // Whole blocks of 8 voxels share a cell, so its polynomial is broadcast and nothing is gathered.
     (void)team;
-    const i32 cells = (n + lattice.spacing - 1) / lattice.spacing;
+    const i32 begin = first / lattice.spacing, cells = (first + n + lattice.spacing - 1) / lattice.spacing;
     const i32 stride = Scratch::rounded(lattice.shape[2]) + 16;
     float* p0 = column + stride;
     float* p1 = p0 + stride;
     float* p2 = p1 + stride;
     float* p3 = p2 + stride;
-    const float* first = column + lattice.margin - 1;
+    const float* taps = column + lattice.margin - 1;
     const i32 padded = Scratch::rounded(cells);
     OTF_VECTOR_LOOP
-    for (i32 cell = 0; cell < padded; ++cell) cell_polynomial(first + cell, p0[cell], p1[cell], p2[cell], p3[cell]);
-    for (i32 cell = 0; cell < cells; ++cell) {
+    for (i32 cell = 0; cell < padded; ++cell) cell_polynomial(taps + cell, p0[cell], p1[cell], p2[cell], p3[cell]);
+    if (lattice.spacing == 8) {  // the source coordinates' own: nothing but the polynomial is left
+        float* voxels = out;
+        for (i32 cell = begin; cell < cells; ++cell, voxels += 8) {
+            const float a = p0[cell], b = p1[cell], c = p2[cell], d = p3[cell];
+            OTF_VECTOR_LOOP
+            for (i32 v = 0; v < 8; ++v) {
+                const float f = static_cast<float>(v) * 0.125f;
+                voxels[v] = a + f * (b + f * (c + f * d));
+            }
+        }
+        return;
+    }
+    for (i32 cell = begin; cell < cells; ++cell) {
         const float a = p0[cell], b = p1[cell], c = p2[cell], d = p3[cell];
-        for (i32 block = 0; block < lattice.spacing; block += 8) {
-            float* voxels = out + cell * lattice.spacing + block;
+        const i32 start_voxel = cell * lattice.spacing - first;
+        for (i32 block = start_voxel < 0 ? -start_voxel : 0; block < lattice.spacing && start_voxel + block < n; block += 8) {
+            float* voxels = out + start_voxel + block;
             const float start = static_cast<float>(block);
             OTF_VECTOR_LOOP
             for (i32 v = 0; v < 8; ++v) {
@@ -155,16 +171,6 @@ OTF_INLINE void expand_row(const Team& team, const RowLattice& lattice, float* c
         }
     }
 #endif
-}
-
-// One component at all voxels of row (x, y).
-template <class Team>
-OTF_INLINE void evaluate_row(const Team& team, const RowLattice& lattice, i32 component, i32 x, i32 y, i32 n, float* column,
-                             float* out) {
-    team.sync();  // the column may still be read for the last component
-    collapse_row(team, lattice, component, x, y, column);
-    team.sync();
-    expand_row(team, lattice, column, n, out);
 }
 
 OTF_INLINE i32 whole_cells(i32 n, i32 spacing) { return (n + spacing - 1) / spacing * spacing; }

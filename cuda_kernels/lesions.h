@@ -47,7 +47,7 @@ struct Lesions {
 
 // Depth inside the deepest blob, voxels, over one row; false where no blob is near. Radii change by at most their size.
 template <class Team>
-OTF_INLINE bool lesion_depth(const Team& team, const LesionPart& part, const float* sx, const float* sy, const float* sz,
+OTF_STEP bool lesion_depth(const Team& team, const LesionPart& part, const float* sx, const float* sy, const float* sz,
                              const float* change, i32 n, float* depth) {
     const float first[3] = {sx[0], sy[0], sz[0]}, last[3] = {sx[n - 1], sy[n - 1], sz[n - 1]};
     bool near = false;
@@ -71,7 +71,7 @@ OTF_INLINE bool lesion_depth(const Team& team, const LesionPart& part, const flo
 
 // Blend intensities over the edge; where a lesion has the larger share, it may have the target.
 template <class Team>
-OTF_INLINE void paint_lesions(const Team& team, const LesionPart& part, const float* depth, const u8* found, i32 n, float* mean,
+OTF_STEP void paint_lesions(const Team& team, const LesionPart& part, const float* depth, const u8* found, i32 n, float* mean,
                               float* std, u8* target_row) {
     const u8* hosts = part.hosts;
     const float slope = 1.0f / part.softness, of_mean = part.mean, of_std = part.std;
@@ -95,7 +95,7 @@ struct MassEffect {
 };
 
 template <class Team>
-OTF_INLINE void push_aside(const Team& team, const MassEffect& mass, i32 n, float* sx, float* sy, float* sz) {
+OTF_STEP void push_aside(const Team& team, const MassEffect& mass, i32 n, float* sx, float* sy, float* sz) {
     const float cx = mass.centre[0], cy = mass.centre[1], cz = mass.centre[2], fall = -mass.fall, strength = mass.strength;
     OTF_VECTOR_LOOP
     for (i32 z = team.lane; z < n; z += team.lanes) {

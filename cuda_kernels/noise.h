@@ -23,27 +23,34 @@ struct ReceiverNoise {
         return 3LL * row_floats(n) + Scratch::rounded(nodes);
     }
     OTF_INLINE i32 row_floats(i32 n) const {
-        const i32 words = Scratch::rounded(n);
+        const i32 words = NoiseBlocks::floats(n);
         const i32 expanded = g_factor.coefficients ? Scratch::rounded(expanded_floats(n, g_factor.spacing)) : 0;
         return words > expanded ? words : expanded;
     }
 
+    // Of the voxels of a span of a row of n; `values` is that of its first one.
     template <class Team>
-    OTF_INLINE void add(const Team& team, i64 row, i32 n, float* values) const {
+    OTF_INLINE void add(const Team& team, i64 row, i32 n, Span span, float* values) const {
         Scratch scratch{team.scratch};
         float* along = scratch.take(row_floats(n));
         float* squares = scratch.take(row_floats(n));
         float* strength = scratch.take(row_floats(n));
-        first_coil(team, row, n, along, squares);
-        for (i32 coil = 1; coil < coils; ++coil) other_coil(team, row, coil, n, squares);
+        const NoiseBlocks blocks{row, n, span};
+        first_coil(team, blocks, along, squares);
+        for (i32 coil = 1; coil < coils; ++coil) other_coil(team, NoiseBlocks{row * (coils - 1) + coil - 1, n, span}, squares);
+        blocks.settle(team, along);
+        blocks.settle(team, squares);
+        along += span.first - blocks.first;
+        squares += span.first - blocks.first;
+        const i32 count = span.end - span.first;
         if (g_factor.coefficients) {
-            local_strength(team, row, n, scratch.take(column_floats(g_factor.shape[2])), strength);
+            local_strength(team, row, span, scratch.take(column_floats(g_factor.shape[2])), strength);
             OTF_VECTOR_LOOP
-            for (i32 z = team.lane; z < n; z += team.lanes) values[z] = magnitude(values[z], strength[z], along[z], squares[z]);
+            for (i32 z = team.lane; z < count; z += team.lanes) values[z] = magnitude(values[z], strength[z], along[z], squares[z]);
         } else {
             const float everywhere = std;
             OTF_VECTOR_LOOP
-            for (i32 z = team.lane; z < n; z += team.lanes) values[z] = magnitude(values[z], everywhere, along[z], squares[z]);
+            for (i32 z = team.lane; z < count; z += team.lanes) values[z] = magnitude(values[z], everywhere, along[z], squares[z]);
         }
     }
 
@@ -55,20 +62,13 @@ struct ReceiverNoise {
     // Complex normal noise of unit variance as Box and Muller (1958) draw it: its component along the signal, and its
     // square. One word a voxel, 20 bits for the radius (below 5.4 standard deviations) and 12 for the direction.
     template <class Team>
-    OTF_INLINE void first_coil(const Team& team, i64 row, i32 n, float* along, float* squares) const {
-        const i32 quads = (n + 3) / 4;
-        const u64 first = static_cast<u64>(row) * static_cast<u64>(quads);
-        const u32 lo = static_cast<u32>(first), hi = static_cast<u32>(first >> 32);
-        const u32 sample = key.sample, stage = key.stage, k0 = key.seed_lo, k1 = key.seed_hi;
-        OTF_VECTOR_LOOP
-        for (i32 q = team.lane; q < quads; q += team.lanes) {
-            u32 x0 = lo + static_cast<u32>(q), x1 = hi + (x0 < lo ? 1u : 0u), x2 = sample, x3 = stage;
-            philox_rounds(x0, x1, x2, x3, k0, k1);
-            polar(x0, along[q], squares[q]);
-            polar(x1, along[q + quads], squares[q + quads]);
-            polar(x2, along[q + 2 * quads], squares[q + 2 * quads]);
-            polar(x3, along[q + 3 * quads], squares[q + 3 * quads]);
-        }
+    OTF_STEP void first_coil(const Team& team, const NoiseBlocks& blocks, float* along, float* squares) const {
+        blocks.each(team, key, [along, squares](i32 place, u32 x0, u32 x1, u32 x2, u32 x3) {
+            polar(x0, along[place], squares[place]);
+            polar(x1, along[place + WORD], squares[place + WORD]);
+            polar(x2, along[place + 2 * WORD], squares[place + 2 * WORD]);
+            polar(x3, along[place + 3 * WORD], squares[place + 3 * WORD]);
+        });
         team.sync();
     }
     static OTF_INLINE void polar(u32 word, float& along, float& squares) {
@@ -80,20 +80,13 @@ struct ReceiverNoise {
 
     // Adds the square of a channel without signal.
     template <class Team>
-    OTF_INLINE void other_coil(const Team& team, i64 row, i32 coil, i32 n, float* squares) const {
-        const i32 quads = (n + 3) / 4;
-        const u64 first = static_cast<u64>(row * (coils - 1) + coil - 1) * static_cast<u64>(quads);
-        const u32 lo = static_cast<u32>(first), hi = static_cast<u32>(first >> 32);
-        const u32 sample = coil_key.sample, stage = coil_key.stage, k0 = coil_key.seed_lo, k1 = coil_key.seed_hi;
-        OTF_VECTOR_LOOP
-        for (i32 q = team.lane; q < quads; q += team.lanes) {
-            u32 x0 = lo + static_cast<u32>(q), x1 = hi + (x0 < lo ? 1u : 0u), x2 = sample, x3 = stage;
-            philox_rounds(x0, x1, x2, x3, k0, k1);
-            squares[q] += exponential(x0);
-            squares[q + quads] += exponential(x1);
-            squares[q + 2 * quads] += exponential(x2);
-            squares[q + 3 * quads] += exponential(x3);
-        }
+    OTF_STEP void other_coil(const Team& team, const NoiseBlocks& blocks, float* squares) const {
+        blocks.each(team, coil_key, [squares](i32 place, u32 x0, u32 x1, u32 x2, u32 x3) {
+            squares[place] += exponential(x0);
+            squares[place + WORD] += exponential(x1);
+            squares[place + 2 * WORD] += exponential(x2);
+            squares[place + 3 * WORD] += exponential(x3);
+        });
         team.sync();
     }
 
@@ -104,11 +97,12 @@ struct ReceiverNoise {
 
     // Standard deviation of the noise along the row.
     template <class Team>
-    OTF_INLINE void local_strength(const Team& team, i64 row, i32 n, float* column, float* strength) const {
+    OTF_STEP void local_strength(const Team& team, i64 row, Span span, float* column, float* strength) const {
         const float everywhere = std;
+        const i32 n = span.end - span.first;
         collapse_row(team, g_factor, 0, static_cast<i32>(row / rows_y), static_cast<i32>(row % rows_y), column);
         team.sync();
-        expand_row(team, g_factor, column, n, strength);
+        expand_row(team, g_factor, column, span.first, n, strength);
         team.sync();
         OTF_VECTOR_LOOP
         for (i32 z = team.lane; z < n; z += team.lanes) strength[z] = everywhere * fast_exp2(1.442695041f * strength[z]);

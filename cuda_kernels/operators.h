@@ -8,6 +8,7 @@
 #include "deformation.h"
 #include "finish.h"
 #include "shape.h"
+#include "visibility.h"
 
 // One thread an index.
 #define OTF_ELEMENT_OPERATORS(X) \
@@ -21,6 +22,8 @@
 #define OTF_ROW_OPERATORS(X) \
     X(QuasiInterpolate)      \
     X(ChangeShape)           \
+    X(MapBlocks)             \
+    X(SeeColumns)            \
     X(Paint)                 \
     X(ResampleAlongRow)      \
     X(ResampleAcrossRows)    \

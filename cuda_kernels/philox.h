@@ -62,27 +62,82 @@ OTF_INLINE void normal_quad(const Words& w, float& n0, float& n1, float& n2, flo
     normal_pair(w.x2, w.x3, n2, n3);
 }
 
-// `quads` times four normals of one row: word w of quad q goes to out[q + w * quads], so that stores stay contiguous.
+// Numbers of a row of voxels: voxel 32 b + 8 w + i takes word w of the row's counter 8 b + i, so that stores stay contiguous
+// and parts of a row need the counters of their blocks only.
+constexpr i32 NOISE_BLOCK = 32;
+#ifdef OTF_DEVICE_CODE
+constexpr i32 WORD = 8;  // numbers between two words of a counter
+#else
+constexpr i32 WORD = 16;
+#endif
+
+struct NoiseBlocks {
+    i32 first;  // voxel, a multiple of NOISE_BLOCK
+    i32 count;
+    u64 position;  // of the counter of the first
+
+    OTF_INLINE NoiseBlocks(i64 row, i32 n, Span span)
+        : first(span.first / NOISE_BLOCK * NOISE_BLOCK),
+          count((span.end - first + NOISE_BLOCK - 1) / NOISE_BLOCK),
+          position(static_cast<u64>(row) * static_cast<u64>(counters(n)) + static_cast<u64>(first / 4)) {}
+
+    // A CPU works on two blocks at once, a vector of 16 counters, and `settle`s them at the end.
+    static OTF_INLINE i32 counters(i32 n) { return (n + NOISE_BLOCK - 1) / NOISE_BLOCK * (NOISE_BLOCK / 4); }
+    static OTF_INLINE i32 floats(i32 n) { return 4 * counters(n) + NOISE_BLOCK; }
+
+    // Calls `use(place, x0, x1, x2, x3)` with the four words of every counter; word w goes to place + WORD * w of a row that is
+    // then to be settled.
+    template <class Team, class Use>
+    OTF_INLINE void each(const Team& team, const RandomKey& key, const Use& use) const {
+        const u32 lo = static_cast<u32>(position), hi = static_cast<u32>(position >> 32);
+        const u32 sample = key.sample, stage = key.stage, k0 = key.seed_lo, k1 = key.seed_hi;
+#ifdef OTF_DEVICE_CODE
+        for (i32 q = team.lane; q < 8 * count; q += team.lanes) {
+            u32 x0 = lo + static_cast<u32>(q), x1 = hi + (x0 < lo ? 1u : 0u), x2 = sample, x3 = stage;
+            philox_rounds(x0, x1, x2, x3, k0, k1);
+            use(q / 8 * NOISE_BLOCK + q % 8, x0, x1, x2, x3);
+        }
+#else
+        (void)team;
+        for (i32 block = 0; block < count; block += 2) {
+            const u32 base = lo + 8u * static_cast<u32>(block), carry = hi + (base < lo ? 1u : 0u);
+            OTF_VECTOR_LOOP
+            for (i32 i = 0; i < WORD; ++i) {
+                u32 x0 = base + static_cast<u32>(i), x1 = carry + (x0 < base ? 1u : 0u), x2 = sample, x3 = stage;
+                philox_rounds(x0, x1, x2, x3, k0, k1);
+                use(block * NOISE_BLOCK + i, x0, x1, x2, x3);
+            }
+        }
+#endif
+    }
+
+    // The row's numbers in the order of its voxels, from `first` on.
+    template <class Team>
+    OTF_INLINE void settle(const Team& team, float* row) const {
+#ifndef OTF_DEVICE_CODE
+        for (float* pair = row; pair < row + count * NOISE_BLOCK; pair += 2 * NOISE_BLOCK) {
+            float words[2 * NOISE_BLOCK];
+            __builtin_memcpy(words, pair, sizeof words);
+            for (i32 part = 0; part < 8; ++part) __builtin_memcpy(pair + 8 * part, words + 8 * (2 * (part % 4) + part / 4), 32);
+        }
+#endif
+        team.sync();
+    }
+};
+
+// Normals of a part of a row of n voxels; `out[0]` is the voxel `NoiseBlocks::first`, and whole blocks are written.
 template <class Team>
-OTF_INLINE void normal_row(const Team& team, const RandomKey& key, u64 first_position, i32 quads, float* out) {
-    const u32 lo = static_cast<u32>(first_position);
-    const u32 hi = static_cast<u32>(first_position >> 32);
-    const u32 sample = key.sample, stage = key.stage, k0 = key.seed_lo, k1 = key.seed_hi;
-    float* out1 = out + quads;
-    float* out2 = out1 + quads;
-    float* out3 = out2 + quads;
-    OTF_VECTOR_LOOP
-    for (i32 q = team.lane; q < quads; q += team.lanes) {
-        u32 x0 = lo + static_cast<u32>(q), x1 = hi + (x0 < lo ? 1u : 0u), x2 = sample, x3 = stage;
-        philox_rounds(x0, x1, x2, x3, k0, k1);
+OTF_STEP void normal_row(const Team& team, const RandomKey& key, const NoiseBlocks& blocks, float* out) {
+    blocks.each(team, key, [out](i32 place, u32 x0, u32 x1, u32 x2, u32 x3) {
         float n0, n1, n2, n3;
         normal_pair(x0, x1, n0, n1);
         normal_pair(x2, x3, n2, n3);
-        out[q] = n0;
-        out1[q] = n1;
-        out2[q] = n2;
-        out3[q] = n3;
-    }
+        out[place] = n0;
+        out[place + WORD] = n1;
+        out[place + 2 * WORD] = n2;
+        out[place + 3 * WORD] = n3;
+    });
+    blocks.settle(team, out);
 }
 
 }  // namespace otfsynth

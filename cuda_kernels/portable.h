@@ -9,11 +9,14 @@
 #if defined(__CUDACC__) || defined(__CUDACC_RTC__)
 #define OTF_DEVICE_CODE 1
 #define OTF_INLINE __host__ __device__ __forceinline__
+#define OTF_STEP OTF_INLINE
 #define OTF_VECTOR_LOOP
 #define OTF_VECTOR_REDUCTION(clauses)
 #define OTF_UNROLL _Pragma("unroll")
 #else
 #define OTF_INLINE inline __attribute__((always_inline))
+// One of many loops of a pass: inlined together, they would share one set of registers on a CPU.
+#define OTF_STEP inline __attribute__((noinline))
 #define OTF_PRAGMA(text) _Pragma(#text)
 #define OTF_VECTOR_LOOP _Pragma("omp simd")
 #define OTF_VECTOR_REDUCTION(clauses) OTF_PRAGMA(omp simd clauses)
@@ -74,6 +77,14 @@ struct HostTeam {
     float highest(float value) const { return value; }
 };
 #endif
+
+// Part of a row: from `first` to one before `end`.
+struct Span {
+    i32 first;
+    i32 end;
+
+    OTF_INLINE bool is_empty() const { return first >= end; }
+};
 
 // Rows of working memory, handed out one after the other; each starts on a cache line.
 struct Scratch {

@@ -27,7 +27,7 @@ OTF_INLINE float between(const u16* image, i32 place, float fraction) {
 
 // The scan at the source coordinates of one row; beyond the map its border counts, which is 0. Nothing is drawn on top.
 template <class Team>
-OTF_INLINE void gather_image(const Team& team, const u16* image, const i32 map_shape[3], const float* sx, const float* sy,
+OTF_STEP void gather_image(const Team& team, const u16* image, const i32 map_shape[3], const float* sx, const float* sy,
                              const float* sz, i32 n, float* mean, float* std) {
     const i32 mx = map_shape[0] - 2, my = map_shape[1] - 2, mz = map_shape[2] - 2;
     const i32 row = map_shape[2], slice = map_shape[1] * map_shape[2];

@@ -49,7 +49,7 @@ struct ChangeShape {
             float* column = scratch.take(column_floats(unevenness.shape[2]));
             collapse_row(team, unevenness, 0, x, y, column);
             team.sync();
-            expand_row(team, unevenness, column, n, share);
+            expand_row(team, unevenness, column, 0, n, share);
         } else {
             for (i32 z = team.lane; z < n; z += team.lanes) share[z] = 0.0f;
         }

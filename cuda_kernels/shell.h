@@ -24,7 +24,7 @@ struct Shell {
 // close to the brain, and the layers go on: beyond the map, its edge's distance and the way to there add up. `places` and
 // `outward` are rows of working memory.
 template <class Team>
-OTF_INLINE void paint_shell(const Team& team, const Shell& shell, const u8* distances, const i32 map_shape[3], const float* sx,
+OTF_STEP void paint_shell(const Team& team, const Shell& shell, const u8* distances, const i32 map_shape[3], const float* sx,
                             const float* sy, const float* sz, const u8* found, const float* change, i32 n, i32* places,
                             float* outward, float* mean, float* std) {
     // The faces of the map hold 255, so its edge is the voxel before them.

@@ -17,7 +17,7 @@ struct SignalLoss {
 
 // Mean and deviation times the product of 1 - depth exp(-d**2 / (2 radius**2)).
 template <class Team>
-OTF_INLINE void lose_signal(const Team& team, const SignalLoss& loss, const float* sx, const float* sy, const float* sz, i32 n,
+OTF_STEP void lose_signal(const Team& team, const SignalLoss& loss, const float* sx, const float* sy, const float* sz, i32 n,
                             float* mean, float* std) {
     for (i32 blob = 0; blob < loss.count; ++blob) {
         const float cx = loss.centres[blob], cy = loss.centres[LOSS_BLOBS + blob], cz = loss.centres[2 * LOSS_BLOBS + blob];

@@ -15,7 +15,7 @@ struct SoftMap {
 // Mean and variance of a voxel are the averages of its tissues', weighted by their shares, as for partial volume (Van
 // Leemput et al. 2003); with several points a voxel, averages over the points as well.
 template <class Team>
-OTF_INLINE void mix_soft_row(const Team& team, const SoftMap& soft, const u8* labels, const i32* points, i32 stride, i32 count,
+OTF_STEP void mix_soft_row(const Team& team, const SoftMap& soft, const u8* labels, const i32* points, i32 stride, i32 count,
                              const float* means, const i32* tables, const float* stds, i32 n, float* mean, float* std) {
     const u8 *second = soft.second, *share = soft.share;
     const float weight = 1.0f / static_cast<float>(count);

@@ -18,7 +18,7 @@ struct SubVoxels {
 
 // Label of one point of each voxel: nearest voxel of the map; coordinates beyond it land on its border of background.
 template <class Team>
-OTF_INLINE void locate_row(const Team& team, const float* sx, const float* sy, const float* sz, const float shift[3],
+OTF_STEP void locate_row(const Team& team, const float* sx, const float* sy, const float* sz, const float shift[3],
                            const i32 map_shape[3], i32 n, i32* offsets) {
     const float hx = static_cast<float>(map_shape[0] - 1), hy = static_cast<float>(map_shape[1] - 1);
     const float hz = static_cast<float>(map_shape[2] - 1);
@@ -36,7 +36,7 @@ OTF_INLINE void locate_row(const Team& team, const float* sx, const float* sy, c
 // A voxel of several tissues: the sum of equal parts, each with its tissue's mean and variance a part (Van Leemput et al.
 // 2003, "A unifying framework for partial volume segmentation of brain MR images"). Voxels inside a tissue keep its own.
 template <class Team>
-OTF_INLINE void mix_row(const Team& team, const u8* labels, const i32* points, i32 stride, const float* means,
+OTF_STEP void mix_row(const Team& team, const u8* labels, const i32* points, i32 stride, const float* means,
                         const i32* tables, const float* stds, i32 n, float* mean, float* std) {
     const i32 *pa = points, *pb = pa + stride, *pc = pb + stride, *pd = pc + stride;
     for (i32 z = team.lane; z < n; z += team.lanes) {
@@ -62,7 +62,7 @@ struct Subclasses {
 
 // Position of each voxel's table of means: 256 times the number that the signs of the fields spell.
 template <class Team>
-OTF_INLINE void add_sign(const Team& team, const float* field, i32 component, i32 n, i32* tables) {
+OTF_STEP void add_sign(const Team& team, const float* field, i32 component, i32 n, i32* tables) {
     const i32 step = 256 << component;
     OTF_VECTOR_LOOP
     for (i32 z = team.lane; z < n; z += team.lanes) {
@@ -92,7 +92,7 @@ struct Heterogeneity {
 };
 
 template <class Team>
-OTF_INLINE void vary_row(const Team& team, const u8* found, const float* strengths, const float* field, i32 n, float* mean) {
+OTF_STEP void vary_row(const Team& team, const u8* found, const float* strengths, const float* field, i32 n, float* mean) {
     for (i32 z = team.lane; z < n; z += team.lanes) mean[z] *= larger(1.0f + strengths[found[z]] * field[z], 0.0f);
 }
 

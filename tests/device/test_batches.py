@@ -102,7 +102,7 @@ def test_one_copy_a_batch_and_one_launch_a_stage(
         assert {geometry.grid[1] for name, geometry in queued if name == "Paint"} == {len(records) * repeats}
     assert counts[1] == counts[2] == counts[4]
     # 6 + 5 for the flow, 4 folds, 3 samplings across rows, and one each of the rest
-    assert counts[1] == 6 + 5 + 4 + 3 + 8
+    assert counts[1] == 6 + 5 + 4 + 3 + 10
 
 
 def test_a_full_buffer_grows(

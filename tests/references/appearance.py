@@ -27,13 +27,14 @@ def bias_field(key: SampleKey, bias: BiasFieldParameters, size: Size) -> np.ndar
     return np.exp(smooth_field(key, STAGES["bias"], bias.std, bias.spacing_voxels, size))
 
 
-def apply_gamma(image: np.ndarray, clip_max: float, gamma: float | None) -> np.ndarray:
-    """Clip to [0, clip_max]; with an exponent, scale the patch to [0, 1] and raise it."""
+def apply_gamma(image: np.ndarray, clip_max: float, gamma: float | None, keep: np.ndarray | bool = True) -> np.ndarray:
+    """Clip to [0, clip_max]; with an exponent, scale to [0, 1] what the mask leaves, 0 elsewhere, and raise it."""
     clipped = np.clip(image, 0.0, clip_max)
     if gamma is None:
         return clipped
-    low, high = clipped.min(), clipped.max()
-    return np.zeros_like(clipped) if high == low else ((clipped - low) / (high - low)) ** gamma
+    shown = np.where(keep, clipped, 0.0)
+    low, high = shown.min(), shown.max()
+    return np.zeros_like(clipped) if high == low else (np.maximum(clipped - low, 0.0) / (high - low)) ** gamma
 
 
 def keep_mask(

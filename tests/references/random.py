@@ -80,17 +80,17 @@ def lattice_normals(key: SampleKey, stage: int, shape: tuple[int, ...]) -> np.nd
 def row_words(key: SampleKey, stage: int, size: tuple[int, int, int], rows_each: int = 1) -> np.ndarray:
     """Random words of a volume, uint32 (x, y, rows_each, z).
 
-    Voxel ``q + w * Q`` of a row takes word ``w`` of counter ``row * Q + q``, with ``Q = ceil(nz / 4)``.
+    Voxel ``32 b + 8 w + i`` of a row takes word ``w`` of counter ``row * Q + 8 b + i``, with ``Q = 8 ceil(nz / 32)``.
     """
     nx, ny, nz = size
-    quads = -(-nz // 4)
-    drawn = words(key, stage, np.arange(nx * ny * rows_each * quads)).reshape(nx, ny, rows_each, quads, 4)
-    return np.moveaxis(drawn, -1, -2).reshape(nx, ny, rows_each, 4 * quads)[..., :nz]
+    blocks = -(-nz // 32)
+    drawn = words(key, stage, np.arange(nx * ny * rows_each * blocks * 8)).reshape(nx, ny, rows_each, blocks, 8, 4)
+    return np.moveaxis(drawn, -1, -2).reshape(nx, ny, rows_each, 32 * blocks)[..., :nz]
 
 
 def row_normals(key: SampleKey, stage: int, size: tuple[int, int, int]) -> np.ndarray:
     """One normal for each voxel, float64 (x, y, z), placed like :func:`row_words`."""
     nx, ny, nz = size
-    quads = -(-nz // 4)
-    drawn = normals(key, stage, np.arange(nx * ny * quads).reshape(nx, ny, quads))
-    return np.moveaxis(drawn, -1, -2).reshape(nx, ny, 4 * quads)[..., :nz]
+    blocks = -(-nz // 32)
+    drawn = normals(key, stage, np.arange(nx * ny * blocks * 8).reshape(nx, ny, blocks, 8))
+    return np.moveaxis(drawn, -1, -2).reshape(nx, ny, 32 * blocks)[..., :nz]

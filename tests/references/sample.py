@@ -51,8 +51,6 @@ def render(
         seen = (gathered > 0) | (not parameters.real.masked)
     if parameters.bias_field is not None:
         image = image * bias_field(key, parameters.bias_field, size)
-    image = apply_gamma(image, parameters.clip_max, parameters.gamma)
-    image = scan(parameters, image)
     keep = keep_mask(
         key,
         found,
@@ -64,6 +62,7 @@ def render(
     keep &= seen
     if parameters.defacing is not None:
         keep &= ~defaced(key, parameters.defacing, source, lookup(brain_distance, source))
+    image = scan(parameters, apply_gamma(image, parameters.clip_max, parameters.gamma, keep))
     for part, shares in lesions:
         if part.target is not None:
             targets = np.where(shares >= 0.5, part.target, targets)

@@ -13,11 +13,14 @@ from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.rendering import kspace, stages
 from otfsynth.synthesis.rendering.buffers import Buffers
 from otfsynth.synthesis.rendering.launching import Launcher, random_key
+from otfsynth.synthesis.rendering.visibility import Visibility
 from otfsynth.synthesis.resampling import BandMatrix, linear_matrix, sampling_matrix, truncated_matrix
 from otfsynth.synthesis.workspace import Workspace
 
 NORMALIZATIONS = {"zscore": 1, "minmax": 2}
 LARGEST = 3.0e38
+TAP_STEP = 16
+"""Weights of one sample are stored in whole vectors of so many."""
 
 
 @dataclass(frozen=True)
@@ -28,21 +31,28 @@ class AcquiredImage:
     shape: tuple[int, int, int]
 
 
-def acquire(launch: Launcher, parameters: SynthesisParameters, buffers: Buffers) -> AcquiredImage:
+def acquire(
+    launch: Launcher,
+    parameters: SynthesisParameters,
+    bands: list[BandMatrix],
+    visibility: Visibility,
+    buffers: Buffers,
+) -> AcquiredImage:
     """Gamma, sampling of each axis, what k-space suffers, noise and storage; works in the image's memory too."""
     size = parameters.size
-    bands = sampling_matrices(parameters)
     shape = (bands[0].outputs, bands[1].outputs, bands[2].outputs)
     corrupted = kspace.is_corrupted(parameters)
     receiver = receiver_fields(launch, parameters, shape)
     first = buffers.image
     second = launch.workspace.take("second", np.float32, size)
-    _sample_along_row(launch, parameters, buffers, bands[2], second)
+    region = visibility.region(size[1], (False, False, True))
+    _sample_along_row(launch, parameters, buffers, bands[2], region, second)
     if bands[0].is_identity and bands[1].is_identity and not receiver and not corrupted:
         return AcquiredImage(second, shape)
-    _sample_across_rows(launch, second, first, bands[1], {}, size[0] * shape[1], 1, size[1], shape[2])
+    region = visibility.region(shape[1], (False, True, True))
+    _sample_across_rows(launch, second, first, bands[1], {"region": region}, size[0] * shape[1], 1, size[1], shape[2])
     rows = shape[0] * shape[1]
-    last = {} if corrupted else receiver
+    last = {"region": visibility.region(shape[1], (True, True, True))} | ({} if corrupted else receiver)
     _sample_across_rows(launch, first, second, bands[0], last, rows, shape[1], size[0], shape[2])
     if corrupted:
         image, output = launch.workspace.tensor("second", shape), launch.workspace.tensor("kspace", shape)
@@ -66,8 +76,15 @@ def sampling_matrices(parameters: SynthesisParameters) -> list[BandMatrix]:
     return bands
 
 
-def finish(launch: Launcher, parameters: SynthesisParameters, buffers: Buffers, acquired: AcquiredImage) -> None:
+def finish(
+    launch: Launcher,
+    parameters: SynthesisParameters,
+    visibility: Visibility,
+    buffers: Buffers,
+    acquired: AcquiredImage,
+) -> None:
     """Back to the working grid, mask, normalisation."""
+    region = visibility.region(parameters.size[1], (False, False, False), shown=True)
     linear = np.zeros(3, dtype=STRUCTS["Finish"]["linear"].base)
     for axis in range(3):
         linear[axis]["inputs"] = acquired.shape[axis]
@@ -83,6 +100,7 @@ def finish(launch: Launcher, parameters: SynthesisParameters, buffers: Buffers, 
         statistics=buffers.row_statistics,
         linear=linear,
         size_=parameters.size,
+        region=region,
     )
     mode = NORMALIZATIONS.get(parameters.normalization)
     if mode is not None:
@@ -93,6 +111,7 @@ def finish(launch: Launcher, parameters: SynthesisParameters, buffers: Buffers, 
             rows=parameters.size[0] * parameters.size[1],
             length=parameters.size[2],
             mode=mode,
+            region=region,
         )
 
 
@@ -116,7 +135,12 @@ def receiver_fields(launch: Launcher, parameters: SynthesisParameters, shape: tu
 
 
 def _sample_along_row(
-    launch: Launcher, parameters: SynthesisParameters, buffers: Buffers, matrix: BandMatrix, output: int
+    launch: Launcher,
+    parameters: SynthesisParameters,
+    buffers: Buffers,
+    matrix: BandMatrix,
+    region: NDArray[np.void],
+    output: int,
 ) -> None:
     """The contiguous axis, after the gamma curve."""
     size = parameters.size
@@ -129,6 +153,7 @@ def _sample_along_row(
         input=buffers.image,
         output=output,
         band=band,
+        region=region,
         gamma=gamma,
         rows=size[0] * size[1],
         length=size[2],
@@ -142,7 +167,7 @@ def _sample_across_rows(
     source: int,
     output: int,
     matrix: BandMatrix,
-    receiver: dict[str, Any],
+    fields: dict[str, Any],
     rows: int,
     inner: int,
     inputs: int,
@@ -157,7 +182,7 @@ def _sample_across_rows(
         inner=inner,
         inputs=inputs,
         length=length,
-        **receiver,
+        **fields,
     )
 
 
@@ -165,6 +190,13 @@ def _band(matrix: BandMatrix, along_outputs: bool, workspace: Workspace) -> NDAr
     """Describe a matrix to the kernels, its weights stored along outputs or along taps."""
     band = np.zeros((), dtype=STRUCTS["ResampleAcrossRows"]["band"])
     band["starts"] = workspace.keep(matrix.starts)
-    band["weights"] = workspace.keep(matrix.weights if along_outputs else matrix.weights.T)
+    stride = -(-matrix.taps // TAP_STEP) * TAP_STEP
+    if along_outputs:
+        weights = matrix.weights
+    else:
+        weights = np.zeros((matrix.outputs, stride), np.float32)
+        weights[:, : matrix.taps] = matrix.weights.T
+    band["weights"] = workspace.keep(weights)
     band["taps"], band["outputs"], band["unit_stride"] = matrix.taps, matrix.outputs, along_outputs
+    band["stride"] = stride
     return band

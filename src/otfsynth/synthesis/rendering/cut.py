@@ -1,8 +1,6 @@
-"""The painting pass's struct for what the image does not show: skull-strip, defacing, zero background, view."""
+"""The kernels' struct for what the image does not show: skull-strip, defacing, zero background, view."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +11,7 @@ from otfsynth.synthesis.rendering import stages
 from otfsynth.synthesis.rendering.launching import Launcher
 
 
-def cut(launch: Launcher, parameters: SynthesisParameters) -> dict[str, Any]:
+def cut_struct(launch: Launcher, parameters: SynthesisParameters) -> NDArray[np.void]:
     """What decides about the mask; a background that is exactly zero is masked as well."""
     struct = np.zeros((), STRUCTS["Cut"])
     struct["background"] = parameters.background == "zero"
@@ -32,7 +30,7 @@ def cut(launch: Launcher, parameters: SynthesisParameters) -> dict[str, Any]:
         )
     if parameters.defacing is not None:
         struct["defacing"] = _defacing(launch, parameters)
-    return {"cut": struct}
+    return struct
 
 
 def _defacing(launch: Launcher, parameters: SynthesisParameters) -> NDArray[np.void]:

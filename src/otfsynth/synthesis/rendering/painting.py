@@ -11,12 +11,11 @@ from otfsynth.kernels.structs import STRUCTS
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.rendering import stages, tissue
 from otfsynth.synthesis.rendering.buffers import Buffers
-from otfsynth.synthesis.rendering.cut import cut
 from otfsynth.synthesis.rendering.launching import Launcher, no_field, random_key
 from otfsynth.synthesis.rendering.lesions import lesions, mass_effect
-from otfsynth.synthesis.rendering.shape import changed_labels
 from otfsynth.synthesis.rendering.shell import shell
 from otfsynth.synthesis.rendering.tables import LabelTables
+from otfsynth.synthesis.rendering.visibility import Visibility
 from otfsynth.synthesis.sampling import LabelMapLike
 
 
@@ -24,15 +23,23 @@ def paint(
     launch: Launcher,
     parameters: SynthesisParameters,
     label_map: LabelMapLike,
+    labels: int,
     tables: LabelTables,
     source: NDArray[np.void],
+    cut: NDArray[np.void],
+    visibility: Visibility,
+    inhabited: NDArray[np.void],
     buffers: Buffers,
 ) -> None:
-    """Fill image, target and, where voxels are cut away, mask."""
+    """Fill image, target and, where voxels are cut away, mask; target alone where nothing can be seen.
+
+    ``labels`` is the address of the labels to look up, ``source`` the lattice of source coordinates, ``cut`` what
+    decides about the mask.
+    """
     flip, keep = parameters.deformation.flip, launch.workspace.keep
     launch(
         "Paint",
-        labels=changed_labels(launch, parameters, label_map, source),
+        labels=labels,
         brain_distance=label_map.brain_distance.data_ptr(),
         means=keep(tissue.mean_tables(parameters, tables)),
         stds=keep(tables.by_class(np.array(parameters.mixture.stds), flip)),
@@ -47,7 +54,9 @@ def paint(
         map_shape=tuple(label_map.indices.shape),
         size_=parameters.size,
         clip_max=parameters.clip_max,
-        **cut(launch, parameters),
+        region=visibility.region(parameters.size[1], (False, False, False)),
+        inhabited=inhabited,
+        cut=cut,
         **tissue.sub_voxels(parameters),
         **tissue.subclasses(launch, parameters),
         **tissue.texture(launch, parameters),
