@@ -36,9 +36,9 @@ OTF_STEP void strip_row(const Team& team, const Cut& cut, const u8* distances, c
 // working memory.
 template <class Team>
 OTF_STEP void cut_row(const Team& team, const Cut& cut, const Part& part, const u8* distances, const i32* offsets, const float* sx,
-                      const float* sy, const float* sz, const u8* found, float* column, float* field, u8* mask, u8* target) {
+                      const float* sy, const float* sz, const u8* found, float* column, float* field, u8* mask_row,
+                      u8* target_row) {
     const i32 n = part.count;
-    u8* mask_row = mask + part.start;
     if (cut.strip) {
         if (cut.edge.coefficients) spline_row(team, cut.edge, 0, part, column, field);
         team.sync();
@@ -63,7 +63,6 @@ OTF_STEP void cut_row(const Team& team, const Cut& cut, const Part& part, const 
         for (i32 z = team.lane; z < n; z += team.lanes) mask_row[z] = z >= first && z < end ? mask_row[z] : 0;
     }
     // Nothing can be told where the image is exactly zero: its target is background too.
-    u8* target_row = target + part.start;
     OTF_VECTOR_LOOP
     for (i32 z = team.lane; z < n; z += team.lanes) target_row[z] = mask_row[z] ? target_row[z] : 0;
     team.sync();

@@ -2,7 +2,7 @@
 // tissue that a mass pushes aside.
 #pragma once
 #include "fast_math.h"
-#include "lattice.h"
+#include "part.h"
 
 namespace otfsynth {
 
@@ -82,6 +82,23 @@ OTF_STEP void paint_lesions(const Team& team, const LesionPart& part, const floa
         mean[z] += share * (of_mean - mean[z]);
         std[z] += share * (of_std - std[z]);
         if (share >= 0.5f && target >= 0) target_row[z] = static_cast<u8>(target);
+    }
+}
+
+// All kinds of lesions over a part of a row; `column`, `field` and `depth` are working memory.
+template <class Team>
+OTF_STEP void add_lesions(const Team& team, const Lesions& lesions, const Part& part, const float* sx, const float* sy, const float* sz,
+                          const u8* found, float* column, float* field, float* depth, float* mean, float* std, u8* target_row) {
+    const float* change = nullptr;
+    if (lesions.edge.coefficients) {
+        spline_row(team, lesions.edge, 0, part, column, field);
+        change = field;
+    }
+    team.sync();
+    for (i32 kind = 0; kind < LESION_PARTS; ++kind) {
+        if (!lesion_depth(team, lesions.parts[kind], sx, sy, sz, change, part.count, depth)) continue;
+        paint_lesions(team, lesions.parts[kind], depth, found, part.count, mean, std, target_row);
+        team.sync();
     }
 }
 

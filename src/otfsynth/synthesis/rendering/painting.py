@@ -36,14 +36,10 @@ def paint(
     ``labels`` is the address of the labels to look up, ``source`` the lattice of source coordinates, ``cut`` what
     decides about the mask.
     """
-    flip, keep = parameters.deformation.flip, launch.workspace.keep
     launch(
         "Paint",
-        labels=labels,
+        look_up=_look_up(launch, parameters, label_map, labels, tables),
         brain_distance=label_map.brain_distance.data_ptr(),
-        means=keep(tissue.mean_tables(parameters, tables)),
-        stds=keep(tables.by_class(np.array(parameters.mixture.stds), flip)),
-        targets=keep(tables.targets(flip, parameters.lesion_labels)),
         image=buffers.image,
         target=buffers.target,
         mask=buffers.mask,
@@ -51,7 +47,6 @@ def paint(
         source=source,
         bias=_bias(launch, parameters),
         key=random_key(parameters.key, stages.MIXTURE),
-        map_shape=tuple(label_map.indices.shape),
         size_=parameters.size,
         clip_max=parameters.clip_max,
         region=visibility.region(parameters.size[1], (False, False, False)),
@@ -67,6 +62,19 @@ def paint(
         **shell(launch, parameters),
         **_inputs(parameters, label_map),
     )
+
+
+def _look_up(
+    launch: Launcher, parameters: SynthesisParameters, label_map: LabelMapLike, labels: int, tables: LabelTables
+) -> NDArray[np.void]:
+    """The map and what its labels look like."""
+    flip, keep = parameters.deformation.flip, launch.workspace.keep
+    struct = np.zeros((), STRUCTS["LookUp"])
+    struct["labels"], struct["map_shape"] = labels, tuple(label_map.indices.shape)
+    struct["means"] = keep(tissue.mean_tables(parameters, tables))
+    struct["stds"] = keep(tables.by_class(np.array(parameters.mixture.stds), flip))
+    struct["targets"] = keep(tables.targets(flip, parameters.lesion_labels))
+    return struct
 
 
 def _inputs(parameters: SynthesisParameters, label_map: LabelMapLike) -> dict[str, Any]:
