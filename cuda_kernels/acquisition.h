@@ -74,13 +74,29 @@ struct ResampleAlongRow {
             for (i32 j = span.first + team.lane; j < span.end; j += team.lanes) {
                 const float* in = padded + before + band.starts[j];
                 const float* weights = band.weights + static_cast<i64>(j) * band.stride;
-                float sum = 0.0f;
-                OTF_VECTOR_REDUCTION(reduction(+ : sum))
-                for (i32 t = 0; t < taps; ++t) sum += weights[t] * in[t];
-                out[j] = sum;
+                out[j] = weighted_sum(weights, in, taps);
             }
         }
         team.sync();  // the next row reuses the scratch memory
+    }
+
+    // A CPU sums whole vectors and folds the last one in halves: a chain of its 16 numbers would cost more than the taps.
+    static OTF_INLINE float weighted_sum(const float* weights, const float* in, i32 taps) {
+#ifdef OTF_DEVICE_CODE
+        float sum = 0.0f;
+        for (i32 t = 0; t < taps; ++t) sum += weights[t] * in[t];
+        return sum;
+#else
+        float sums[TAP_STEP] = {};
+        for (i32 step = 0; step < taps; step += TAP_STEP) {
+            OTF_VECTOR_LOOP
+            for (i32 t = 0; t < TAP_STEP; ++t) sums[t] += weights[step + t] * in[step + t];
+        }
+        float half[TAP_STEP / 2], quarter[TAP_STEP / 4];
+        for (i32 t = 0; t < TAP_STEP / 2; ++t) half[t] = sums[t] + sums[t + TAP_STEP / 2];
+        for (i32 t = 0; t < TAP_STEP / 4; ++t) quarter[t] = half[t] + half[t + TAP_STEP / 4];
+        return (quarter[0] + quarter[2]) + (quarter[1] + quarter[3]);
+#endif
     }
 
     template <class Team>
