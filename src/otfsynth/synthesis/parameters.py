@@ -89,6 +89,8 @@ class SkullStripParameters:
     edge_roughness_mm: float
     edge_spacing_voxels: int
     """A multiple of 8."""
+    fluid: int | None = None
+    """Index of the label that everything around the brain becomes, background included; ``None``: what it is."""
 
 
 @dataclass(frozen=True)

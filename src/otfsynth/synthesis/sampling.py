@@ -151,7 +151,7 @@ def _sample_channel(
     lesions = sample_lesions(config.lesions, anatomy, painter, head)
     shape: Sequence[int] = tuple(label_map.indices.shape)
     deformation = sample_deformation(config, shape, label_map.foreground, size, spacing_mm, head)
-    strip = sample_skull_strip(config.skull_strip, spacing_mm, head)
+    strip = sample_skull_strip(config.skull_strip, maps.scheme, spacing_mm, head)
     solid = anatomy.targets(SOLID) or range(1, maps.scheme.target_count)
     record = SynthesisParameters(
         key=key,

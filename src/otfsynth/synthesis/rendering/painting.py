@@ -11,7 +11,7 @@ from otfsynth.kernels.structs import STRUCTS
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.rendering import stages, tissue
 from otfsynth.synthesis.rendering.buffers import Buffers
-from otfsynth.synthesis.rendering.cut import cut
+from otfsynth.synthesis.rendering.cut import cut, fluid_around
 from otfsynth.synthesis.rendering.launching import Launcher, no_field, random_key
 from otfsynth.synthesis.rendering.lesions import lesions, mass_effect
 from otfsynth.synthesis.rendering.shape import changed_labels
@@ -30,6 +30,7 @@ def paint(
 ) -> None:
     """Fill image, target and, where voxels are cut away, mask."""
     flip, keep = parameters.deformation.flip, launch.workspace.keep
+    tables = tables.surrounded_by(fluid_around(parameters))
     launch(
         "Paint",
         labels=changed_labels(launch, parameters, label_map, source),
