@@ -41,7 +41,7 @@ train() { # NAME OPTION...
     # Time of training alone is in metrics.csv, and goes on where a run was resumed.
     "$VENV_PYTHON" -m otfsynth.train "$@" "data.label_maps=$maps" data.validation_fraction=0 data.validation_samples=4 \
         hardware=laptop network=tiny data.batch_size=1 "${patches[@]}" seed=0 \
-        trainer.max_steps=2000 trainer.validate_every_steps=1000 \
+        trainer.max_steps=1200 trainer.validate_every_steps=600 \
         optimizer=one_cycle optimizer.learning_rate=4e-3 logger=csv resume=auto hydra.run.dir="$output/runs/$name" \
         ${overrides[@]+"${overrides[@]}"}
 }
