@@ -4,10 +4,10 @@
 #
 #   scripts/compare_frozen.sh LABEL_MAPS [SHARED_DATA_FOLDER] [OUTPUT] [OVERRIDE...]
 #
-# OVERRIDE: further options of every training, e.g. trainer.max_steps=20000 network=nnunet hardware=gpu8. $FROZEN volumes
-# (500) of $FROZEN_SIZE voxels along each axis (128) are frozen. $RUNS names the runs, all by default. Finished volumes and
-# runs are kept and interrupted ones continued, so that the command can be given again. $OTFSYNTH_PYTHON names a Python
-# that has the package; else .venv is set up.
+# OVERRIDE: further options of every training, e.g. trainer.max_steps=20000 network=nnunet hardware=gpu8. $FROZEN whole
+# heads (500) are frozen. $SPACING_MM: voxels of all runs (2, so that two CPU cores need an hour; 1 is what a GPU should do).
+# $RUNS names the runs, all by default. Finished volumes and runs are kept and interrupted ones continued, so that the
+# command can be given again. $OTFSYNTH_PYTHON names a Python that has the package; else .venv is set up.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
@@ -17,7 +17,7 @@ output="${3:-frozen_comparison}"
 shift "$(($# < 3 ? $# : 3))"
 overrides=("$@")
 count="${FROZEN:-500}"
-size="${FROZEN_SIZE:-128}"
+data=("data.label_maps=$maps" "data.spacing_mm=${SPACING_MM:-2}")
 runs="${RUNS:-frozen_${count} frozen_20 lab2im synthseg randomized}"
 if [ -n "${OTFSYNTH_PYTHON:-}" ]; then VENV_PYTHON="$OTFSYNTH_PYTHON"; else setup_environment; fi
 export OTFSYNTH_PYTHON="$VENV_PYTHON"
@@ -30,8 +30,7 @@ patches=(synthesis.patch.foreground_probability=0.5)
 # The first 20 of a stream are the first 20 of a longer one: only the number of volumes differs.
 freeze() { # COUNT
     say "frozen volumes: $1"
-    "$VENV_PYTHON" -m otfsynth.freeze +experiment=lab2im "n=$1" "output=$output/frozen_$1" "data.label_maps=$maps" \
-        "data.patch_size=[$size,$size,$size]" "${patches[@]}"
+    "$VENV_PYTHON" -m otfsynth.freeze +experiment=lab2im "n=$1" "output=$output/frozen_$1" "${data[@]}"
 }
 
 train() { # NAME OPTION...
@@ -39,7 +38,7 @@ train() { # NAME OPTION...
     shift
     say "training: $name"
     # Time of training alone is in metrics.csv, and goes on where a run was resumed.
-    "$VENV_PYTHON" -m otfsynth.train "$@" "data.label_maps=$maps" data.validation_fraction=0 data.validation_samples=4 \
+    "$VENV_PYTHON" -m otfsynth.train "$@" "${data[@]}" data.validation_fraction=0 data.validation_samples=4 \
         hardware=laptop network=tiny data.batch_size=1 "${patches[@]}" seed=0 \
         trainer.max_steps=1200 trainer.validate_every_steps=600 \
         optimizer=one_cycle optimizer.learning_rate=4e-3 logger=csv resume=auto hydra.run.dir="$output/runs/$name" \
