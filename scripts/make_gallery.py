@@ -112,6 +112,13 @@ STRIPS = (
     ),
     Strip("shell.skull_mm", "Shell", "CSF, skull and scalp around maps that hold only the brain.", 17),
     Strip(
+        "shell.neck_tissue.half_width_mm",
+        "Neck below the shell",
+        "Half the width of muscle and fat around spine and airway; it goes on to the end of the image.",
+        17,
+        ("sweep_values=[45,55,65]", "sweep_planes=[sagittal,coronal]"),
+    ),
+    Strip(
         "lesions.contrast",
         "Lesions",
         "Blobs with bumpy edges in white matter; in random contrasts brighter or darker than it by this.",

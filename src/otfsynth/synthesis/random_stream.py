@@ -53,6 +53,7 @@ STAGES = (
     "neck",
     "lesion_looks",
     "curriculum",
+    "shell_neck",
 )
 """Position is the number of the stream: append, never reorder."""
 

@@ -65,6 +65,7 @@ def with_real_image(record: SynthesisParameters, label_map: LabelMapLike) -> Syn
         mass_effect=None,
         lesion_labels=None,
         shell=None,
+        shell_neck=None,
         shape=None,
         real=RealImageParameters(label_map.name, label_map.contrast, label_map.masked),
     )
