@@ -5,11 +5,13 @@
 namespace otfsynth {
 
 enum NeckPart : i32 { NECK_OUTLINE, NECK_ARCH, NECK_CANAL, NECK_CORD, NECK_SPINE, NECK_AIRWAY, NECK_PARTS };
-enum NeckTissue : i32 { NECK_NOTHING, NECK_SKIN, NECK_MUSCLE, NECK_BONE, NECK_MARROW, NECK_FLUID, NECK_NERVE, NECK_AIR, NECK_TISSUES };
+enum NeckTissue : i32 {
+    NECK_NOTHING, NECK_SKIN, NECK_MUSCLE, NECK_BONE, NECK_MARROW, NECK_FLUID, NECK_NERVE, NECK_AIR, NECK_TISSUES
+};
 
 struct ShellNeck {
     float anchor[3];            // where the cord leaves the brain, voxels of the map
-    float slopes[2];            // of the canal: millimetres to the right, and forward, for each one down
+    float slopes[2];            // of the canal below it: millimetres to the right, and forward, for each one down
     float forward[NECK_PARTS];  // of each ellipse's middle from the canal's, millimetres
     float across[NECK_PARTS];   // inverse squares of the half axes, right to left and back to front
     float along[NECK_PARTS];
@@ -47,15 +49,16 @@ OTF_INLINE void paint_neck(const Team& team, const ShellNeck& neck, float spacin
         const float field = change ? change[z] : 0.0f;
         const float stretch = clamp(1.0f + field, 0.2f, 3.0f);
         const float down = spacing * (az - sz[z]);
-        const float u = spacing * (sx[z] - ax) - s0 * down, v = spacing * (sy[z] - ay) - s1 * down;
-        const float u2 = u * u, v2 = v * v, above = larger(-down, 0.0f);
+        const float above = larger(-down, 0.0f), along_it = larger(down, 0.0f);
+        const float u = spacing * (sx[z] - ax) - s0 * along_it, v = spacing * (sy[z] - ay) - s1 * along_it;
+        const float u2 = u * u, v2 = v * v;
         const float t = clamp(1.0f - down * inverse_join, 0.0f, 1.0f);
         const float wide = 1.0f + widening * t * t * (3.0f - 2.0f * t);
         const float v0 = v - f0, v4 = v - f4, v5 = v - f5;
         const float dome = larger(above - top, 0.0f) * inverse_dome;
         const float radius = square_root((u2 * a0 + v0 * v0 * b0) / (wide * wide) + dome * dome);
         const float depth = reach * wide * (1.0f - radius) + skin * (stretch - 1.0f);
-        const float vertebra = larger(down, 0.0f) * inverse_vertebra;
+        const float vertebra = along_it * inverse_vertebra;
         const bool disc = vertebra - static_cast<float>(static_cast<i32>(vertebra)) < disc_share;
         i32 kind = field * field < planes * planes ? NECK_SKIN : NECK_MUSCLE;
         kind = down > 0.0f && u2 * a5 + v5 * v5 * b5 < stretch ? NECK_AIR : kind;

@@ -116,7 +116,7 @@ STRIPS = (
         "Neck below the shell",
         "Half the width of muscle and fat around spine and airway; it goes on to the end of the image.",
         17,
-        ("sweep_values=[45,55,65]", "sweep_planes=[sagittal,coronal]"),
+        ("sweep_values=[42,52,62]", "sweep_planes=[sagittal,coronal]"),
     ),
     Strip(
         "lesions.contrast",

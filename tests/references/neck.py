@@ -27,7 +27,7 @@ def paint_neck(
     right, front, up = (
         parameters.spacing_mm * (source[axis] - neck.anchor_voxels[axis]) for axis in range(3)
     )  # millimetres from the anchor
-    right, front = right + neck.slopes[0] * up, front + neck.slopes[1] * up
+    right, front = right + neck.slopes[0] * np.minimum(up, 0.0), front + neck.slopes[1] * np.minimum(up, 0.0)
     below = up < 0
 
     def radius(half_axes: tuple[float, float], forward: float = 0.0) -> np.ndarray:

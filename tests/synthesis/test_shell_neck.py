@@ -24,37 +24,13 @@ from tests.synthesis.heads import (
     render_one,
     synthesizer,
 )
+from tests.synthesis.neck_records import BENT, NECK, STEM
 
 FLAT = MixtureParameters((50.0,) + (100.0,) * 6, (0.0,) * 7, "random")
 SHELL = ShellParameters((2.0, 4.0, 6.0), (60.0, 10.0, 200.0), (0.0, 0.0, 0.0), 0.0)
 UNEVEN = ShellParameters((2.0, 4.0, 6.0), (60.0, 10.0, 200.0), (3.0, 2.0, 9.0), 0.3)
-STEM = (31.0, 30.0, 20.0)
-"""Of the test's map: voxel at the lower end of the brain."""
 ANCHOR_ROW = 50
 """Where it lies in the images of :func:`below`."""
-NECK = ShellNeckParameters(
-    anchor_voxels=STEM,
-    slopes=(0.0, 0.0),
-    outline_mm=(18.0, 20.0),
-    forward_mm=3.0,
-    widening=0.0,
-    join_mm=20.0,
-    top_mm=18.0,
-    fat_mm=2.0,
-    canal_mm=(4.0, 3.0),
-    cord_mm=(2.0, 1.5),
-    arch_mm=1.5,
-    spine_mm=(4.0, 2.5),
-    vertebra_mm=8.0,
-    disc_share=0.25,
-    airway_mm=(3.0, 2.0),
-    airway_gap_mm=1.5,
-    means=(90.0, 140.0, 120.0),
-    stds=(0.0, 0.0, 0.0),
-)
-BENT = dataclasses.replace(
-    NECK, slopes=(0.15, -0.2), widening=0.3, means=(90.0, 140.0, 120.0), stds=(4.0, 5.0, 3.0), airway_gap_mm=0.5
-)
 
 
 @pytest.fixture(scope="module")
@@ -146,9 +122,9 @@ def test_draws_begin_where_the_brain_ends(brains: LabelBank) -> None:
     assert abs(z - grey_or_white[:, 2].min()) <= 2
     np.testing.assert_allclose((x, y), white[:, :2].mean(axis=0), atol=3.0)
     sizes = np.array([neck.outline_mm for neck in necks])
-    assert sizes.min(axis=0) == pytest.approx((45.0, 50.0), abs=2.0)
-    assert sizes.max(axis=0) == pytest.approx((65.0, 70.0), abs=2.0)
-    assert (sizes.min(axis=0) >= (45.0, 50.0)).all()
+    assert sizes.min(axis=0) == pytest.approx((42.0, 45.0), abs=2.0)
+    assert sizes.max(axis=0) == pytest.approx((62.0, 62.0), abs=2.0)
+    assert (sizes.min(axis=0) >= (42.0, 45.0)).all()
     assert 0.6 < np.mean([neck.airway_mm is not None for neck in necks]) < 0.95
     limit = math.tan(math.radians(12.0))
     assert np.abs([neck.slopes for neck in necks]).max() <= limit

@@ -17,9 +17,9 @@ class NeckTissueConfig:
     """
 
     probability: float = 0.5
-    half_width_mm: list[float] = field(default_factory=lambda: [45.0, 65.0])
-    half_depth_mm: list[float] = field(default_factory=lambda: [50.0, 70.0])
-    widening: list[float] = field(default_factory=lambda: [0.05, 0.3])
+    half_width_mm: list[float] = field(default_factory=lambda: [42.0, 62.0])
+    half_depth_mm: list[float] = field(default_factory=lambda: [45.0, 62.0])
+    widening: list[float] = field(default_factory=lambda: [0.05, 0.25])
     """Share by which the neck is wider where it joins the head."""
     join_mm: list[float] = field(default_factory=lambda: [30.0, 80.0])
     """Below the brain stem, where the widening ends."""

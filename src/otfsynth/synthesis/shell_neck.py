@@ -37,7 +37,7 @@ class ShellNeckParameters:
     anchor_voxels: Vector
     """Lower end of the brain stem in the label map."""
     slopes: Pair
-    """Of the canal: millimetres to the right, and forward, for each millimetre down."""
+    """Of the canal below it: millimetres to the right, and forward, for each millimetre down."""
     outline_mm: Pair
     forward_mm: float
     """From the canal to the outline's middle."""
@@ -90,10 +90,10 @@ def sample_shell_neck(
     shape = {**_sample_shape(neck, stream), "anchor_voxels": vector(end.voxel), "top_mm": end.top_mm}
     if key.channel:
         stream = RandomStream(key, "shell_neck")
-    means = np.maximum(stream.uniforms(config.mean_range[0], config.mean_range[1], 2), 0.0)
+    muscle, marrow = np.maximum(stream.uniforms(config.mean_range[0], config.mean_range[1], 2), 0.0).tolist()
     stds = stream.uniforms(0.0, config.std_max, 3)
     cord = class_means[anatomy.scheme.generation_classes[end.label]]
-    return ShellNeckParameters(**shape, means=(*map(float, means), cord), stds=vector(stds))
+    return ShellNeckParameters(**shape, means=(muscle, marrow, cord), stds=vector(stds))
 
 
 def _sample_shape(config: NeckTissueConfig, stream: RandomStream) -> dict[str, Any]:
