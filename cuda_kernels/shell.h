@@ -60,7 +60,7 @@ OTF_INLINE void paint_shell(const Team& team, const Shell& shell, const u8* dist
         std[z] = found[z] == 0 ? s : std[z];
         outward[z] = mm;
     }
-    if (shell.neck.on) paint_neck(team, shell.neck, spacing, end1, end2, sx, sy, sz, found, change, outward, n, mean, std);
+    if (shell.neck.on) paint_neck(team, shell.neck, spacing, end1, end2, sx, sy, sz, found, change, outward, n, places, mean, std);
 }
 
 }  // namespace otfsynth

@@ -30,10 +30,11 @@ struct ShellNeck {
 
 // Tissue of every background voxel; where it is NECK_NOTHING, what the shell painted stays. `from_brain` holds millimetres
 // from the brain, `change` the thickness field or null; `skull` and `skin` are those to the outer surfaces of skull and scalp.
+// `kinds` is a row of working memory.
 template <class Team>
 OTF_INLINE void paint_neck(const Team& team, const ShellNeck& neck, float spacing, float skull, float skin, const float* sx,
                            const float* sy, const float* sz, const u8* found, const float* change, const float* from_brain,
-                           i32 n, float* mean, float* std) {
+                           i32 n, i32* kinds, float* mean, float* std) {
     const float ax = neck.anchor[0], ay = neck.anchor[1], az = neck.anchor[2], s0 = neck.slopes[0], s1 = neck.slopes[1];
     const float *f = neck.forward, *a = neck.across, *b = neck.along;
     const float f0 = f[NECK_OUTLINE], a0 = a[NECK_OUTLINE], b0 = b[NECK_OUTLINE], a1 = a[NECK_ARCH], b1 = b[NECK_ARCH];
@@ -43,10 +44,13 @@ OTF_INLINE void paint_neck(const Team& team, const ShellNeck& neck, float spacin
     const float reach = neck.reach, widening = neck.widening, inverse_join = neck.inverse_join, fat = neck.fat;
     const float top = neck.dome, inverse_dome = 0.5f / top;
     const float planes = neck.fat_planes, inverse_vertebra = neck.inverse_vertebra, disc_share = neck.disc_share;
+    // Any row where there is no field: a choice in so long a loop keeps it from vectors.
+    const float* bumps = change ? change : from_brain;
+    const float bumpy = change ? 1.0f : 0.0f;
     const float *mean_of = neck.means, *std_of = neck.stds;
     OTF_VECTOR_LOOP
     for (i32 z = team.lane; z < n; z += team.lanes) {
-        const float field = change ? change[z] : 0.0f;
+        const float field = bumpy * bumps[z];
         const float stretch = clamp(1.0f + field, 0.2f, 3.0f);
         const float down = spacing * (az - sz[z]);
         const float above = larger(-down, 0.0f), along_it = larger(down, 0.0f);
@@ -59,18 +63,28 @@ OTF_INLINE void paint_neck(const Team& team, const ShellNeck& neck, float spacin
         const float radius = square_root((u2 * a0 + v0 * v0 * b0) / (wide * wide) + dome * dome);
         const float depth = reach * wide * (1.0f - radius) + skin * (stretch - 1.0f);
         const float vertebra = along_it * inverse_vertebra;
-        const bool disc = vertebra - static_cast<float>(static_cast<i32>(vertebra)) < disc_share;
+        // Negative inside. Greatest and smallest, not "and" and "or": branches would keep the loop from vectors.
+        const float disc = vertebra - static_cast<float>(static_cast<i32>(vertebra)) - disc_share;
+        const float airway = larger(-down, u2 * a5 + v5 * v5 * b5 - stretch);
+        const float spine = larger(-down, u2 * a4 + v4 * v4 * b4 - stretch);
+        const float arch = larger(-down, u2 * a1 + v2 * b1 - 1.0f), cord = larger(-down, u2 * a3 + v2 * b3 - 1.0f);
+        const float canal = u2 * a2 + (v2 + above * above) * b2 - 1.0f;
+        const float tissue = smaller(depth, from_brain[z] - skull * stretch);
         i32 kind = field * field < planes * planes ? NECK_SKIN : NECK_MUSCLE;
-        kind = down > 0.0f && u2 * a5 + v5 * v5 * b5 < stretch ? NECK_AIR : kind;
-        kind = down > 0.0f && u2 * a4 + v4 * v4 * b4 < stretch ? (disc ? NECK_MUSCLE : NECK_MARROW) : kind;
-        kind = down > 0.0f && u2 * a1 + v2 * b1 < 1.0f ? NECK_BONE : kind;
+        kind = airway < 0.0f ? NECK_AIR : kind;
+        kind = spine < 0.0f ? NECK_MARROW : kind;
+        kind = larger(spine, disc) < 0.0f ? NECK_MUSCLE : kind;
+        kind = arch < 0.0f ? NECK_BONE : kind;
         kind = depth < fat * stretch ? NECK_SKIN : kind;
-        kind = depth < 0.0f || from_brain[z] < skull * stretch ? NECK_NOTHING : kind;
-        kind = u2 * a2 + (v2 + above * above) * b2 < 1.0f ? NECK_FLUID : kind;
-        kind = down > 0.0f && u2 * a3 + v2 * b3 < 1.0f ? NECK_NERVE : kind;
-        kind = found[z] == 0 ? kind : NECK_NOTHING;
-        mean[z] = kind == NECK_NOTHING ? mean[z] : mean_of[kind];
-        std[z] = kind == NECK_NOTHING ? std[z] : std_of[kind];
+        kind = tissue < 0.0f ? NECK_NOTHING : kind;
+        kind = canal < 0.0f ? NECK_FLUID : kind;
+        kind = cord < 0.0f ? NECK_NERVE : kind;
+        kinds[z] = found[z] == 0 ? kind : NECK_NOTHING;
+    }
+    for (i32 z = team.lane; z < n; z += team.lanes) {
+        if (kinds[z] == NECK_NOTHING) continue;
+        mean[z] = mean_of[kinds[z]];
+        std[z] = std_of[kinds[z]];
     }
 }
 
