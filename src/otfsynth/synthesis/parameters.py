@@ -24,6 +24,7 @@ from otfsynth.synthesis.lesion_parameters import LesionLabelParameters, LesionPa
 from otfsynth.synthesis.real import RealImageParameters
 from otfsynth.synthesis.shape import ShapeParameters
 from otfsynth.synthesis.shell import ShellParameters
+from otfsynth.synthesis.shell_neck import ShellNeckParameters
 from otfsynth.synthesis.tissue import (
     HeterogeneityParameters,
     PartialVolumeParameters,
@@ -171,6 +172,8 @@ class SynthesisParameters:
     necrosis: LesionParameters | None = None
     mass_effect: MassEffectParameters | None = None
     lesion_labels: LesionLabelParameters | None = None
+    shell_neck: ShellNeckParameters | None = None
+    """Below ``shell``, and only with it."""
     real: RealImageParameters | None = None
     """Intensities of a scan in the place of ``mixture``."""
     missing: bool = False

@@ -54,6 +54,7 @@ STAGES = (
     "lesion_looks",
     "curriculum",
     "strip_fluid",
+    "shell_neck",
 )
 """Position is the number of the stream: append, never reorder."""
 
