@@ -1,6 +1,7 @@
 // A head around a brain-only map: layers of CSF, skull and scalp by distance from the brain's surface.
 #pragma once
 #include "lattice.h"
+#include "shell_neck.h"
 #include "statistics.h"
 
 namespace otfsynth {
@@ -17,7 +18,7 @@ struct Shell {
     float outside_std;
     float spacing;                // of the map's voxels, millimetres
     i32 on;
-    i32 padding_;
+    ShellNeck neck;
 };
 
 // Intensity of every background voxel; `distances` is the map of bytes 128 + 8 mm, 255 being beyond its range. Maps end
@@ -57,7 +58,9 @@ OTF_STEP void paint_shell(const Team& team, const Shell& shell, const u8* distan
         const float s = mm < end0 * stretch ? std0 : mm < end1 * stretch ? std1 : mm < end2 * stretch ? std2 : beyond_std;
         mean[z] = found[z] == 0 ? m : mean[z];
         std[z] = found[z] == 0 ? s : std[z];
+        outward[z] = mm;
     }
+    if (shell.neck.on) paint_neck(team, shell.neck, spacing, end1, end2, sx, sy, sz, found, change, outward, n, places, mean, std);
 }
 
 }  // namespace otfsynth

@@ -112,6 +112,13 @@ STRIPS = (
     ),
     Strip("shell.skull_mm", "Shell", "CSF, skull and scalp around maps that hold only the brain.", 17),
     Strip(
+        "shell.neck_tissue.half_depth_mm",
+        "Neck below the shell",
+        "Half the depth, front to back, of muscle and fat around spine and airway, down to the end of the image.",
+        278,
+        ("sweep_values=[45,53,62]", "sweep_planes=[sagittal]", "data.patch_size=[176,208,224]"),
+    ),
+    Strip(
         "lesions.contrast",
         "Lesions",
         "Blobs with bumpy edges in white matter; in random contrasts brighter or darker than it by this.",

@@ -1,6 +1,6 @@
 """The developers' real scans as predict and evaluate read them, and a baseline: used by ``reproduce_real_scans.sh``.
 
-    python scripts/reproduce_inputs.py SHARED_DATA_FOLDER OUTPUT
+    python scripts/reproduce_inputs.py SHARED_DATA_FOLDER OUTPUT [--scored-only]
 
 Writes ``OUTPUT/inputs/scans.csv`` (all scans), a list of references for each set, and for each scan with a reference
 the labels of a k-means that is told that the scan is T1-weighted, in ``OUTPUT/baseline/SET/``.
@@ -59,15 +59,15 @@ class RealScan:
     ignored: Path | None = None
 
 
-def main(shared: Path, output: Path) -> None:
-    """Write the inputs and the baseline.
+def main(shared: Path, output: Path, scored_only: bool = False) -> None:
+    """Write the inputs and the baseline; ``scored_only`` leaves out the scans without a reference.
 
     Raises:
         InputError: the folder has another layout, or a file is damaged.
     """
     inputs = output / "inputs"
     inputs.mkdir(parents=True, exist_ok=True)
-    scans = list(real_scans(shared / "real", inputs))
+    scans = [scan for scan in real_scans(shared / "real", inputs) if scan.label is not None or not scored_only]
     missing = sorted(str(path) for scan in scans for path in (scan.image, scan.label) if path and not path.is_file())
     if missing:
         raise InputError(f"'{shared}' lacks {', '.join(missing)}; give the developers' data folder")
@@ -149,6 +149,6 @@ def write_list(path: Path, scans: list[RealScan]) -> None:
 
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]), Path(sys.argv[2]))
+        main(Path(sys.argv[1]), Path(sys.argv[2]), "--scored-only" in sys.argv[3:])
     except (InputError, OSError) as error:
         sys.exit(f"reproduce_inputs: {error}")

@@ -5,7 +5,7 @@
 #   scripts/reproduce_real_scans.sh [SHARED_DATA_FOLDER] [CHECKPOINT_OR_MODEL] [OUTPUT]
 #
 # SHARED_DATA_FOLDER: $OTFSYNTH_SHARED_DATA, else ../shared/data. CHECKPOINT_OR_MODEL: the shipped one where it is absent
-# or empty. OUTPUT: real_scans. $OTFSYNTH_PYTHON names a Python that has the package; else .venv is set up.
+# or empty. OUTPUT: real_scans. With SCORED_ONLY=1 the scans without a reference are left out. $OTFSYNTH_PYTHON names a Python that has the package; else .venv is set up.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
@@ -17,7 +17,7 @@ if [ -n "${OTFSYNTH_PYTHON:-}" ]; then VENV_PYTHON="$OTFSYNTH_PYTHON"; else setu
 rm -rf "$output/scores" "$output/baseline_scores" "$output/baseline" "$output/summary.md" "$output/summary.json"
 
 say "inputs and baseline"
-"$VENV_PYTHON" "$ROOT/scripts/reproduce_inputs.py" "$shared" "$output"
+"$VENV_PYTHON" "$ROOT/scripts/reproduce_inputs.py" "$shared" "$output" ${SCORED_ONLY:+--scored-only}
 
 say "prediction"
 SECONDS=0

@@ -52,7 +52,7 @@ def expected(checkpoint: Path, *images: tuple[np.ndarray, np.ndarray] | None) ->
     first = next(image for image in images if image is not None)
     cleaned = [None if image is None else clean_image(image[0])[0] for image in images]
     affines = [None if image is None else image[1] for image in images]
-    predictor = Ensemble.load(str(checkpoint)).predictor("cpu", 0.25)
+    predictor = Ensemble.load(str(checkpoint)).predictor("cpu", 0.25, mirror_axes=(0,))
     prepared = prepare_channels(cleaned, affines, predictor.spacing_mm, first[0] != 0)
     return predictor.segment(prepared).labels
 

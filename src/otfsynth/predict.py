@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from otfsynth.inference.segmenter import ScanSegmenter
     from otfsynth.inference.skullstrip import Stripper
 
-MIRROR_AXES = (0, 1, 2)
-"""Targets have no sides, so that a head mirrored from left to right is as good as any."""
-RESULT_SETTINGS = ("skullstrip", "stripping", "space", "overlap", "keep_largest_component", "fill_holes")
+MIRROR_AXES = (0,)
+"""Targets have no sides, so that a head mirrored from left to right is as good as any; none is upside down."""
+RESULT_SETTINGS = ("skullstrip", "stripping", "space", "tta", "overlap", "keep_largest_component", "fill_holes")
 """Settings that change label maps: results of a run with others are done again when resuming."""
 
 logger = logging.getLogger(__name__)
@@ -78,8 +78,7 @@ class _Run:
         self.stripper = stripper
         self.output = output
         self.device = _device(config.device)
-        self.mirrored = config.tta if config.tta is not None else self.device.type != "cpu"
-        self.fingerprint = _fingerprint(config, ensemble, self.mirrored)
+        self.fingerprint = _fingerprint(config, ensemble)
         self.names = ensemble.target_names
         self.records: dict[str, CaseRecord] = {}
         self.kept = 0
@@ -101,7 +100,7 @@ class _Run:
         for path, described in zip(self.ensemble.paths, self.ensemble.described, strict=True):
             named = f"{described}, which comes with otfsynth" if not self.config.checkpoints else described
             logger.info("%-16s %s", "model" if described else "checkpoint", f"{named}: {path}" if named else path)
-        mirrors = "eight mirrored copies averaged" if self.mirrored else "no mirrored copies"
+        mirrors = "averaged with its mirror image" if self.config.tta else "no mirror image"
         logger.info("%-16s %s, %s, %s", "network", self.device, self._precision(), mirrors)
         write_label_table(self.output, self.names)
         if self.found.layout in BIDS_LAYOUTS:
@@ -201,7 +200,7 @@ class _Run:
         predictor = self.ensemble.predictor(
             self.device,
             config.overlap,
-            MIRROR_AXES if self.mirrored else (),
+            MIRROR_AXES if config.tta else (),
             config.batch_size,
             self._precision(),
             config.max_tile,
@@ -240,7 +239,7 @@ class _Run:
             "targets": list(self.names),
             "device": str(self.device),
             "precision": self._precision(),
-            "mirrored": self.mirrored,
+            "mirrored": self.config.tta,
             "skull_stripper": self.stripper.reason,
             "layout": self.found.layout,
             "versions": package_versions(),
@@ -260,11 +259,11 @@ def _device(wanted: str) -> torch.device:
     return device
 
 
-def _fingerprint(config: PredictConfig, ensemble: Ensemble, mirrored: bool) -> str:
+def _fingerprint(config: PredictConfig, ensemble: Ensemble) -> str:
     """Hexadecimal digest of what decides about the label maps."""
     settings = {name: value for name, value in dataclasses.asdict(config).items() if name in RESULT_SETTINGS}
     settings["stripping"] = {key: value for key, value in settings["stripping"].items() if key != "device"}
-    contents = {"checkpoints": sorted(ensemble.digests), "mirrored": mirrored, **settings}
+    contents = {"checkpoints": sorted(ensemble.digests), "tile": ensemble.tile, **settings}
     return hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()
 
 

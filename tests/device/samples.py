@@ -27,6 +27,7 @@ from otfsynth.synthesis.rendering.sequence import ChannelToRender
 from otfsynth.synthesis.shell import ShellParameters
 from tests.device.emulated import EmulatedDevice
 from tests.synthesis import heads
+from tests.synthesis.neck_records import BENT
 
 SIZE = (11, 13, 36)
 """Rows of more than a warp, and of no whole number of them."""
@@ -57,7 +58,7 @@ def bank() -> LabelBank:
 
 
 def mixed_records(bank: LabelBank) -> list[SynthesisParameters]:
-    """Nothing on; everything on; lesions; a shell; ghosts alone; and three of the default model."""
+    """Nothing on; everything on; lesions; a shell with a neck; ghosts alone; and three of the default model."""
     plain = heads.plain_record(bank, SIZE)
     centre = plain.deformation.centre_voxels
     beside = (centre[0] + 3.0, centre[1] - 2.0, centre[2] + 9.0)
@@ -70,7 +71,9 @@ def mixed_records(bank: LabelBank) -> list[SynthesisParameters]:
         5: SynthesisConfig(),
         6: SynthesisConfig(),
     }
-    lesioned, in_shell = dataclasses.replace(plain, lesions=lesions), dataclasses.replace(plain, shell=shell)
+    neck = dataclasses.replace(BENT, anchor_voxels=(centre[0], centre[1], centre[2] - 5.0))
+    lesioned = dataclasses.replace(plain, lesions=lesions)
+    in_shell = dataclasses.replace(plain, shell=shell, shell_neck=neck)
     return [
         plain,
         lesioned,

@@ -39,7 +39,7 @@ def rendered(
 def test_the_batch_has_every_stage(records: list[SynthesisParameters]) -> None:
     optional = ["partial_volume", "subclasses", "texture", "heterogeneity", "skull_strip", "field_of_view"]
     optional += ["signal_loss", "ringing", "motion", "ghosting", "spikes", "noise_field", "storage", "bias_field"]
-    for name in [*optional, "gamma", "lesions", "shell", "shape"]:
+    for name in [*optional, "gamma", "lesions", "shell", "shell_neck", "shape"]:
         assert any(getattr(record, name) is not None for record in records), name
         assert any(getattr(record, name) is None for record in records), name
 

@@ -101,10 +101,10 @@ def test_checkpoints_that_do_not_fit_together_are_refused(tmp_path: Path) -> Non
 def test_tiles_fit_every_network(tmp_path: Path) -> None:
     ensemble = Ensemble.load(str(write_checkpoint(tmp_path / "a.ckpt")))
     (checkpoint,) = ensemble.checkpoints
-    assert (ensemble.tile, ensemble.divisor) == ((16, 16, 16), (2, 2, 2))
+    assert (ensemble.tile, ensemble.divisor) == ((24, 24, 24), (2, 2, 2))
     plan = checkpoint.network_plan | {"patch_size": [30, 12, 18], "strides": [[1, 1, 1], [3, 2, 1]]}
     other = dataclasses.replace(checkpoint, network_plan=plan)
     both = dataclasses.replace(ensemble, checkpoints=(checkpoint, other))
     assert both.divisor == (6, 2, 2)
-    assert both.tile == (30, 16, 18)
+    assert both.tile == (48, 24, 28)
     assert ensemble.predictor("cpu", 0.5, longest_tile=13).patch_size == (12, 12, 12)

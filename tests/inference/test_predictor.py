@@ -132,7 +132,7 @@ def test_predictor_of_a_checkpoint(tmp_path: Path) -> None:
     save_checkpoint(Checkpoint(network.state_dict(), plan.to_dict(), toy_scheme().to_dict(), {}), tmp_path / "a.ckpt")
     image = head() + np.random.default_rng(0).normal(size=(30, 26, 22)).astype(np.float32)
     loaded = SlidingWindowPredictor.from_checkpoint(tmp_path / "a.ckpt").predict(image, np.eye(4), True)
-    direct = SlidingWindowPredictor(network, plan.patch_size, 1.0).predict(image, np.eye(4), True)
+    direct = SlidingWindowPredictor(network, (24, 24, 24), 1.0).predict(image, np.eye(4), True)
     np.testing.assert_array_equal(loaded.labels, direct.labels)
 
 

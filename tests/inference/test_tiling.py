@@ -19,6 +19,7 @@ from otfsynth.inference.tiling import (
     is_out_of_memory,
     layer_starts,
     limited_tile,
+    prediction_tile,
     smaller_tile,
     stream_probabilities,
 )
@@ -132,3 +133,10 @@ def test_memory_that_does_not_suffice_for_the_smallest_tile_is_an_error() -> Non
     with pytest.raises(RuntimeError, match="shapes"):
         SlidingWindowPredictor(broken, (16, 16, 16), 1.0, divisor=(4, 4, 4)).predict(image(), np.eye(4))
     assert len(broken.shapes) == 1
+
+
+def test_small_patches_get_larger_tiles() -> None:
+    assert prediction_tile((64, 64, 64), (16, 16, 16)) == (96, 96, 96)
+    assert prediction_tile((80, 40, 20), (16, 16, 16)) == (96, 64, 32)
+    assert prediction_tile((128, 160, 112), (16, 32, 16)) == (128, 160, 112)
+    assert prediction_tile((100, 90, 30), (4, 10, 10)) == (100, 100, 50)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from scipy import ndimage
 
@@ -27,12 +29,18 @@ def render(
     swap_indices: np.ndarray,
     soft: tuple[np.ndarray, np.ndarray] | None = None,
     scan_image: np.ndarray | None = None,
+    brain_indices: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Image, float64, and target, uint8, both (x, y, z), of one parameter record on one label map.
 
     ``soft`` is a map of the second label indices and one of the first's share, ``scan_image`` the scan of a real pair.
     """
     key, size = parameters.key, parameters.size
+    if parameters.skull_strip is not None and parameters.skull_strip.fluid is not None:
+        assert brain_indices is not None
+        around = np.where(brain_indices, np.arange(len(brain_indices)), parameters.skull_strip.fluid)
+        class_table, target_table = class_table[around], target_table[around]
+        parameters = dataclasses.replace(parameters, shell=None, shell_neck=None)
     source = pushed_aside(source_coordinates(key, parameters.deformation, size), parameters.mass_effect)
     found = lookup(indices, source)
     labels = swap_indices[found] if parameters.deformation.flip else found

@@ -8,6 +8,7 @@ from otfsynth.synthesis.lesion_parameters import LesionParameters
 from otfsynth.synthesis.parameters import SynthesisParameters
 from tests.references.appearance import mixture_noise
 from tests.references.geometry import lookup, smooth_field, smooth_fields
+from tests.references.neck import paint_neck
 from tests.references.random import STAGES
 
 POINTS = np.array([[-0.375, -0.125, -0.125], [-0.125, 0.375, 0.375], [0.125, -0.375, 0.125], [0.375, 0.125, -0.375]])
@@ -121,4 +122,7 @@ def paint_shell(
     layer = np.where(encoded == 255, 3, layer)
     means = np.array([*drawn.means, parameters.mixture.means[0]])[layer]
     stds = np.array([*drawn.stds, parameters.mixture.stds[0]])[layer]
-    return np.where(outside, means, mean), np.where(outside, stds, std)
+    mean, std = np.where(outside, means, mean), np.where(outside, stds, std)
+    if parameters.shell_neck is None:
+        return mean, std
+    return paint_neck(parameters, outside, np.where(encoded == 255, np.inf, outward), change, source, mean, std)

@@ -249,6 +249,7 @@ def reference(bank: LabelBank, record: SynthesisParameters) -> tuple[np.ndarray,
         scheme.swap_indices,
         soft,
         scan,
+        scheme.brain_indices,
     )
 
 

@@ -37,15 +37,15 @@ class PredictConfig:
     """What the skull-strippers need to know."""
     space: str = NATIVE
     """Grid of the results: ``native``, the scan's own, or cubic voxels along the scan's axes, e.g. ``1mm``."""
-    tta: bool | None = None
-    """Average over the eight mirrored copies of every tile; by default on a GPU only, since it takes eight times as
-    long."""
+    tta: bool = True
+    """Average over every tile and its left-right mirror image; without it a scan takes half as long."""
     overlap: float = 0.25
     """Share of a tile that its neighbour covers too; 0.5 takes twice as long."""
     batch_size: int = 1
     """Tiles a pass."""
     max_tile: int | None = None
-    """Longest edge of a tile in voxels, where memory is short; by default that of the training patches."""
+    """Longest edge of a tile in voxels, where memory is short; by default the training patch, or up to
+    half as much again where that has less than 96 voxels."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
     precision: str = "auto"

@@ -6,6 +6,41 @@ from dataclasses import dataclass, field
 
 from otfsynth.config import checks
 
+NECK = "synthesis.shell.neck_tissue"
+
+
+@dataclass
+class NeckTissueConfig:
+    """A neck below the shell, down to the end of the image: muscle, fat, spine, airway, and the cord in its canal.
+
+    In samples that have a shell. Not to be taken for ``synthesis.neck``, which ends images below the brain.
+    """
+
+    probability: float = 0.5
+    half_width_mm: list[float] = field(default_factory=lambda: [42.0, 62.0])
+    half_depth_mm: list[float] = field(default_factory=lambda: [45.0, 62.0])
+    widening: list[float] = field(default_factory=lambda: [0.05, 0.25])
+    """Share by which the neck is wider where it joins the head."""
+    join_mm: list[float] = field(default_factory=lambda: [30.0, 80.0])
+    """Below the brain stem, where the widening ends."""
+    tilt_max_deg: float = 12.0
+    """Of the canal, to the side and forward: U(-tilt_max_deg, tilt_max_deg)."""
+    fat_mm: list[float] = field(default_factory=lambda: [2.0, 9.0])
+    canal_mm: list[float] = field(default_factory=lambda: [9.0, 13.0])
+    """Half the width of the spinal canal; cord and spine follow it."""
+    airway_probability: float = 0.8
+
+    def __post_init__(self) -> None:
+        checks.check_probability(f"{NECK}.probability", self.probability)
+        checks.check_range(f"{NECK}.half_width_mm", self.half_width_mm, 20.0, 150.0)
+        checks.check_range(f"{NECK}.half_depth_mm", self.half_depth_mm, 20.0, 150.0)
+        checks.check_range(f"{NECK}.widening", self.widening, 0.0, 1.0)
+        checks.check_range(f"{NECK}.join_mm", self.join_mm, 5.0, 200.0)
+        checks.check_between(f"{NECK}.tilt_max_deg", self.tilt_max_deg, 0.0, 45.0)
+        checks.check_range(f"{NECK}.fat_mm", self.fat_mm, 0.0, 30.0)
+        checks.check_range(f"{NECK}.canal_mm", self.canal_mm, 3.0, 20.0)
+        checks.check_probability(f"{NECK}.airway_probability", self.airway_probability)
+
 
 @dataclass
 class ShellConfig:
@@ -24,6 +59,7 @@ class ShellConfig:
     std_max: float = 20.0
     unevenness: float = 0.25
     """Standard deviation of the layers' thickness as a share of it, over bumps of 24 voxels."""
+    neck_tissue: NeckTissueConfig = field(default_factory=NeckTissueConfig)
 
     def __post_init__(self) -> None:
         name = "synthesis.shell"

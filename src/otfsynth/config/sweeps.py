@@ -52,6 +52,7 @@ NEEDS: tuple[tuple[str, dict[str, float]], ...] = (
     ("background.", {"skull_strip.probability": 0.0}),
     ("subclasses.", {"subclasses.most_classes": 256}),
     ("shell.", {"background.dark_probability": 1.0, "skull_strip.probability": 0.0}),
+    ("shell.neck_tissue.", {"shell.probability": 1.0}),
     ("lesions.most_blobs", {"lesions.kinds.blobs": 1.0}),
     ("lesions.radius_mm", {"lesions.kinds.blobs": 1.0}),
     ("lesions.contrast", {"contrast.engines.mixture": 1.0}),

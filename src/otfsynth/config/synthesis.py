@@ -170,6 +170,11 @@ class SkullStripConfig:
     """Standard deviation of the edge's smooth bumps, drawn from U(0, edge_roughness_mm)."""
     edge_spacing_mm: list[float] = field(default_factory=lambda: [8.0, 32.0])
     """Size of the bumps: distance of the control points, drawn from U(low, high) and rounded to 8 voxels."""
+    fluid_probability: float = 0.6
+    """Share of the samples with such an edge in which all that is left around the brain is CSF, image and target: good
+    tools cut between CSF and dura, while label maps draw CSF too thin and let bone begin there."""
+    fluid: list[str] = field(default_factory=lambda: ["sulcal CSF", "CSF"])
+    """Structures, by class or name, of which the first that a scheme has is that CSF."""
     poor_probability: float = 0.2
     """Share of the stripped samples that a crude tool stripped: brain is missing here, skull is left there."""
     poor_edge_offset_mm: list[float] = field(default_factory=lambda: [-4.0, 8.0])
@@ -183,6 +188,7 @@ class SkullStripConfig:
         checks.check_range(f"{name}.edge_offset_mm", self.edge_offset_mm, -15.0, 15.0)
         checks.check_at_least(f"{name}.edge_roughness_mm", self.edge_roughness_mm, 0.0)
         checks.check_range(f"{name}.edge_spacing_mm", self.edge_spacing_mm, 4.0, 200.0)
+        checks.check_probability(f"{name}.fluid_probability", self.fluid_probability)
         checks.check_probability(f"{name}.poor_probability", self.poor_probability)
         checks.check_range(f"{name}.poor_edge_offset_mm", self.poor_edge_offset_mm, -15.0, 15.0)
         checks.check_at_least(f"{name}.poor_edge_roughness_mm", self.poor_edge_roughness_mm, 0.0)

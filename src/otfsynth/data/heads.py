@@ -6,7 +6,6 @@ Joined by semicolons (``T1.nii.gz;FLAIR.nii.gz``, nothing where one is missing) 
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from otfsynth.config.checks import ConfigurationError
 from otfsynth.data.layouts import LeftOut
 from otfsynth.data.scan import Scan
 from otfsynth.data.scan_lists import JOIN, LIST_SUFFIXES, ScanListError, head_of_files
-from otfsynth.data.scan_names import without_contrast
+from otfsynth.data.scan_names import channel_number, without_contrast
 from otfsynth.data.scans import ScanList, find_scans, with_unique_cases
 from otfsynth.volumes import volume_stem
 
@@ -68,7 +67,7 @@ def find_heads(input: str, layout: str, channels: ImageChannels) -> ScanList:
 
 def _grouped(found: ScanList, channels: ImageChannels) -> ScanList:
     skipped: list[LeftOut] = []
-    if found.layout == "folder" and any(_split_number(scan)[1] == 0 for scan in found.scans):
+    if found.layout == "folder" and any(channel_number(volume_stem(scan.path))[1] == 0 for scan in found.scans):
         heads = _by_number(found.scans, channels, skipped)
     elif not channels.contrasts:
         raise ConfigurationError(
@@ -89,7 +88,7 @@ def _by_number(scans: Sequence[Scan], channels: ImageChannels, skipped: list[Lef
     heads: dict[tuple[Path, str], list[Path | None]] = {}
     first: dict[tuple[Path, str], Scan] = {}
     for scan in scans:
-        case, number = _split_number(scan)
+        case, number = channel_number(volume_stem(scan.path))
         if number is None:
             skipped.append(LeftOut(scan.path, "its name ends in no number of a channel, such as _0000"))
             continue
@@ -155,12 +154,6 @@ def _check_missing(heads: Sequence[Scan], channels: ImageChannels) -> None:
         "synthesis.channels.missing_probability=0, on complete ones alone; leave them out, or train with missing "
         "channels:\n" + "\n".join(lines + more)
     )
-
-
-def _split_number(scan: Scan) -> tuple[str, int | None]:
-    """``head_0001`` is channel 1 of ``head``."""
-    match = re.fullmatch(r"(.+)_(\d{4})", volume_stem(scan.path))
-    return (match[1], int(match[2])) if match else (scan.case, None)
 
 
 def _plain(contrast: str) -> str:

@@ -44,6 +44,13 @@ _ENTITY = re.compile(r"([A-Za-z]+)-([A-Za-z0-9+]+)")
 _OASIS_FOLDER = re.compile(r"(OAS\d{5})_[A-Za-z0-9]+_(d\d{4,5})(?!\d)")
 _OASIS_SCAN_FOLDER = re.compile(r"anat\d+(?:-([A-Za-z0-9]+))?")
 _DERIVED_SUFFIXES = ("dseg", "probseg", "mask")
+_CHANNEL = re.compile(r"(.+)_(\d{4})")
+
+
+def channel_number(stem: str) -> tuple[str, int | None]:
+    """The case and the channel of nnU-Net's names: ``head_0001`` is channel 1 of ``head``, ``head`` has no number."""
+    match = _CHANNEL.fullmatch(stem)
+    return (match[1], int(match[2])) if match else (stem, None)
 
 
 def describe(path: Path) -> Scan:

@@ -12,7 +12,7 @@ from typing import overload
 import numpy as np
 
 from otfsynth.config.checks import InputError
-from otfsynth.data.scan_names import describe
+from otfsynth.data.scan_names import channel_number, describe
 from otfsynth.labels import LabelScheme
 from otfsynth.volumes import Grid, VolumeError, is_volume_name, read_volume, resample_to_grid, volume_stem
 
@@ -250,9 +250,9 @@ def _grouped(files: Sequence[Path]) -> list[tuple[Path, tuple[Path | None, ...]]
     firsts = []
     stems = {volume_stem(file) for file in files}
     for file in files:
-        match = re.fullmatch(r"(.+)_(\d{4})", volume_stem(file))
-        if match and int(match[2]) > 0 and f"{match[1]}_0000" in stems:
-            further.setdefault(f"{match[1]}_0000", {})[int(match[2])] = file
+        case, number = channel_number(volume_stem(file))
+        if number and f"{case}_0000" in stems:
+            further.setdefault(f"{case}_0000", {})[number] = file
         else:
             firsts.append(file)
     groups = []

@@ -16,7 +16,7 @@ from otfsynth.config.checks import ConfigurationError
 from otfsynth.data.heads import ImageChannels
 from otfsynth.inference.predictor import SlidingWindowPredictor
 from otfsynth.inference.preparation import NORMALIZATIONS
-from otfsynth.inference.tiling import Triple, limited_tile
+from otfsynth.inference.tiling import Triple, limited_tile, prediction_tile
 from otfsynth.networks import Checkpoint, CheckpointError, load_checkpoint
 from otfsynth.networks.model_folder import DESCRIPTION, MODEL_FILES, WEIGHTS, is_model_folder
 
@@ -86,10 +86,9 @@ class Ensemble:
 
     @property
     def tile(self) -> Triple:
-        """The largest patch that any of the networks was trained on, made to fit all of them."""
+        """That of the largest patch that any of the networks was trained on; it fits all of them."""
         largest = [max(checkpoint.plan.patch_size[axis] for checkpoint in self.checkpoints) for axis in range(3)]
-        x, y, z = (-(-edge // step) * step for edge, step in zip(largest, self.divisor, strict=True))
-        return x, y, z
+        return prediction_tile(largest, self.divisor)
 
     @classmethod
     def load(cls, given: str | Sequence[str]) -> Ensemble:
@@ -127,7 +126,7 @@ class Ensemble:
             mirror_axes: flips that are averaged.
             batch_size: tiles a pass.
             precision: of the networks.
-            longest_tile: largest edge of a tile in voxels; by default that of the training patches.
+            longest_tile: largest edge of a tile in voxels; by default as :func:`prediction_tile` has it.
         """
         return SlidingWindowPredictor(
             [checkpoint.build_network() for checkpoint in self.checkpoints],

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from otfsynth.inference.channels import prepare_channels
 from otfsynth.inference.preparation import ImageError, PreparedImage, from_canonical, prepare_image
 from otfsynth.inference.projection import Projected, Projector
-from otfsynth.inference.tiling import Triple, is_out_of_memory, smaller_tile, stream_probabilities
+from otfsynth.inference.tiling import Triple, is_out_of_memory, prediction_tile, smaller_tile, stream_probabilities
 from otfsynth.networks import load_checkpoint
 from otfsynth.volumes import Grid
 
@@ -119,7 +119,7 @@ class SlidingWindowPredictor:
         plan = checkpoint.plan
         return cls(
             checkpoint.build_network(),
-            plan.patch_size,
+            prediction_tile(plan.patch_size, plan.divisor),
             plan.spacing_mm[0],
             device,
             overlap,

@@ -18,6 +18,8 @@ SIGMA_SHARE = 0.125
 """Standard deviation of a window's weight, as a share of the window: nnU-Net's (Isensee et al. 2021)."""
 LEAST_WEIGHT = 1e-3
 """Along each axis, of the largest: no voxel's weights vanish."""
+ENOUGH = 96
+"""Voxels along an axis from which on a tile is not made larger than the training's patches."""
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "seems to be oom")
 
 
@@ -87,6 +89,22 @@ def smaller_tile(tile: Triple, divisor: Triple) -> Triple | None:
             edges[axis] = half
             return edges[0], edges[1], edges[2]
     return None
+
+
+def prediction_tile(patch: Sequence[int], divisor: Triple) -> Triple:
+    """The tile for a network trained on patches of a size: half as large again, up to :data:`ENOUGH` voxels.
+
+    Patches are small where memory or time of the training was short; what lies around helps to tell CSF from background
+    (docs/predict.md).
+
+    Args:
+        patch: (x, y, z) voxels.
+        divisor: what the tile's edges must be multiples of.
+    """
+    x, y, z = (
+        -(-max(edge, min(ENOUGH, edge * 3 // 2)) // step) * step for edge, step in zip(patch, divisor, strict=True)
+    )
+    return x, y, z
 
 
 def limited_tile(tile: Sequence[int], divisor: Triple, longest: int | None) -> Triple:

@@ -14,6 +14,7 @@ from otfsynth.config.optimizer import OptimizerConfig
 from otfsynth.data.validation import ValidationCase
 from otfsynth.evaluation import confusion_matrix
 from otfsynth.inference import SlidingWindowPredictor
+from otfsynth.inference.tiling import prediction_tile
 from otfsynth.labels import LabelScheme
 from otfsynth.learning.averaging import MovingAverage
 from otfsynth.learning.losses import DeepSupervisionLoss, DiceCrossEntropyLoss
@@ -171,7 +172,7 @@ class SegmentationModule(pl.LightningModule):
         begin = time.perf_counter()
         predictor = SlidingWindowPredictor(
             self.evaluation_network,
-            self.plan.patch_size,
+            prediction_tile(self.plan.patch_size, self.plan.divisor),
             self.plan.spacing_mm[0],
             self.device,
             overlap=0.25,

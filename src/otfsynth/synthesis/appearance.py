@@ -17,6 +17,7 @@ from otfsynth.config.synthesis import (
     SkullStripConfig,
 )
 from otfsynth.labels import LabelScheme
+from otfsynth.labels.names import check_names, named_labels
 from otfsynth.synthesis.parameters import BiasFieldParameters, SkullStripParameters
 from otfsynth.synthesis.priors import IntensityPriors
 from otfsynth.synthesis.random_stream import RandomStream
@@ -130,20 +131,35 @@ def paint_background(
     return kind
 
 
-def sample_skull_strip(config: SkullStripConfig, spacing_mm: float, key: SampleKey) -> SkullStripParameters | None:
+def sample_skull_strip(
+    config: SkullStripConfig, scheme: LabelScheme, spacing_mm: float, key: SampleKey
+) -> SkullStripParameters | None:
     """The edge of the mask: tight and finely bumpy as of good tools, or far off and coarsely bumpy as of crude ones."""
     stream = RandomStream(key, "skull_strip")
     if not stream.happens(config.probability):
         return None
     offsets, roughness, spacings = config.edge_offset_mm, config.edge_roughness_mm, config.edge_spacing_mm
+    fluid = None
     if RandomStream(key, "poor_strip").happens(config.poor_probability):
         offsets, roughness = config.poor_edge_offset_mm, config.poor_edge_roughness_mm
         spacings = config.poor_edge_spacing_mm
+    elif RandomStream(key, "strip_fluid").happens(config.fluid_probability):
+        fluid = next(iter(named_labels(scheme, config.fluid)), None)
     return SkullStripParameters(
         edge_offset_mm=stream.uniform(offsets[0], offsets[1]),
         edge_roughness_mm=stream.uniform(0.0, roughness),
         edge_spacing_voxels=_blocks(stream.uniform(spacings[0], spacings[1]) / spacing_mm),
+        fluid=fluid,
     )
+
+
+def check_skull_strip(config: SkullStripConfig, scheme: LabelScheme) -> None:
+    """Check that the fluid around a stripped brain is of the scheme, or of another shipped scheme.
+
+    Raises:
+        ConfigurationError: it is of none.
+    """
+    check_names("synthesis.skull_strip.fluid", scheme, config.fluid, SkullStripConfig().fluid)
 
 
 def sample_bias_field(config: BiasFieldConfig, spacing_mm: float, key: SampleKey) -> BiasFieldParameters | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from otfsynth.config.synthesis import SynthesisConfig
 from otfsynth.labels import LabelScheme
+from otfsynth.synthesis.appearance import check_skull_strip
 from otfsynth.synthesis.geometry import Size
 from otfsynth.synthesis.lesions import check_lesions
 from otfsynth.synthesis.parameters import SynthesisParameters
@@ -32,10 +33,11 @@ class GenerativeModel:
 
         Raises:
             ConfigurationError: a prior file or a table of tissues or protocols can't be used, lesions shall have a
-                target that the scheme lacks, or shapes name structures that it lacks.
+                target that the scheme lacks, or shapes or skull-strips name structures that it lacks.
         """
         if config.lesions.probability > 0:
             check_lesions(config.lesions, scheme)
+        check_skull_strip(config.skull_strip, scheme)
         return cls(
             config,
             load_priors(config.mixture, scheme.class_count),

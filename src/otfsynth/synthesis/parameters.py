@@ -24,6 +24,7 @@ from otfsynth.synthesis.lesion_parameters import LesionLabelParameters, LesionPa
 from otfsynth.synthesis.real import RealImageParameters
 from otfsynth.synthesis.shape import ShapeParameters
 from otfsynth.synthesis.shell import ShellParameters
+from otfsynth.synthesis.shell_neck import ShellNeckParameters
 from otfsynth.synthesis.tissue import (
     HeterogeneityParameters,
     PartialVolumeParameters,
@@ -89,6 +90,8 @@ class SkullStripParameters:
     edge_roughness_mm: float
     edge_spacing_voxels: int
     """A multiple of 8."""
+    fluid: int | None = None
+    """Index of the label that everything around the brain becomes, background included; ``None``: what it is."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +172,8 @@ class SynthesisParameters:
     necrosis: LesionParameters | None = None
     mass_effect: MassEffectParameters | None = None
     lesion_labels: LesionLabelParameters | None = None
+    shell_neck: ShellNeckParameters | None = None
+    """Below ``shell``, and only with it."""
     real: RealImageParameters | None = None
     """Intensities of a scan in the place of ``mixture``."""
     missing: bool = False

@@ -53,6 +53,8 @@ STAGES = (
     "neck",
     "lesion_looks",
     "curriculum",
+    "strip_fluid",
+    "shell_neck",
 )
 """Position is the number of the stream: append, never reorder."""
 

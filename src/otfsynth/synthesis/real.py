@@ -65,6 +65,9 @@ def with_real_image(record: SynthesisParameters, label_map: LabelMapLike) -> Syn
         mass_effect=None,
         lesion_labels=None,
         shell=None,
+        shell_neck=None,
         shape=None,
+        # what the scan shows around the brain is what it is
+        skull_strip=None if record.skull_strip is None else replace(record.skull_strip, fluid=None),
         real=RealImageParameters(label_map.name, label_map.contrast, label_map.masked),
     )

@@ -40,6 +40,7 @@ from otfsynth.synthesis.random_stream import RandomStream
 from otfsynth.synthesis.real import RealPairs, sample_real, with_real_image
 from otfsynth.synthesis.shape import Boundary, sample_shape
 from otfsynth.synthesis.shell import sample_shell
+from otfsynth.synthesis.shell_neck import sample_shell_neck
 from otfsynth.synthesis.tissue import (
     sample_heterogeneity,
     sample_partial_volume,
@@ -151,7 +152,8 @@ def _sample_channel(
     lesions = sample_lesions(config.lesions, anatomy, painter, head)
     shape: Sequence[int] = tuple(label_map.indices.shape)
     deformation = sample_deformation(config, shape, label_map.foreground, size, spacing_mm, head)
-    strip = sample_skull_strip(config.skull_strip, spacing_mm, head)
+    strip = sample_skull_strip(config.skull_strip, maps.scheme, spacing_mm, head)
+    shell = sample_shell(config.shell, label_map.indices, label_map.brain_distance, background, key)
     solid = anatomy.targets(SOLID) or range(1, maps.scheme.target_count)
     record = SynthesisParameters(
         key=key,
@@ -175,7 +177,8 @@ def _sample_channel(
         heterogeneity=sample_heterogeneity(config.heterogeneity, classes, spacing_mm, key),
         **lesions._asdict(),
         lesion_labels=sample_lesion_labels(config.lesions, maps.scheme),
-        shell=sample_shell(config.shell, label_map.indices, label_map.brain_distance, background, key),
+        shell=shell,
+        shell_neck=sample_shell_neck(config.shell, shell, mixture.means, anatomy, solid, key),
         field_of_view=sample_field_of_view(config.field_of_view, size, head)
         or sample_neck(config.neck, deformation, size, anatomy, solid, head),
         defacing=None if strip is not None else sample_defacing(config.defacing, anatomy, solid, head),

@@ -11,6 +11,11 @@ from otfsynth.synthesis.rendering import stages
 from otfsynth.synthesis.rendering.launching import Launcher
 
 
+def fluid_around(parameters: SynthesisParameters) -> int | None:
+    """Index of the label that all has that a skull-strip leaves around the brain, where it leaves CSF alone."""
+    return None if parameters.skull_strip is None else parameters.skull_strip.fluid
+
+
 def cut_struct(launch: Launcher, parameters: SynthesisParameters) -> NDArray[np.void]:
     """What decides about the mask; a background that is exactly zero is masked as well."""
     struct = np.zeros((), STRUCTS["Cut"])

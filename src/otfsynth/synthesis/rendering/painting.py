@@ -11,6 +11,7 @@ from otfsynth.kernels.structs import STRUCTS
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.rendering import stages, tissue
 from otfsynth.synthesis.rendering.buffers import Buffers
+from otfsynth.synthesis.rendering.cut import fluid_around
 from otfsynth.synthesis.rendering.launching import Launcher, no_field, random_key
 from otfsynth.synthesis.rendering.lesions import lesions, mass_effect
 from otfsynth.synthesis.rendering.shell import shell
@@ -36,6 +37,7 @@ def paint(
     ``labels`` is the address of the labels to look up, ``source`` the lattice of source coordinates, ``cut`` what
     decides about the mask.
     """
+    tables = tables.surrounded_by(fluid_around(parameters))
     launch(
         "Paint",
         look_up=_look_up(launch, parameters, label_map, labels, tables),
