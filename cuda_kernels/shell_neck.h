@@ -1,6 +1,6 @@
 // A neck below the head around a brain-only map: elliptic cylinders along the spinal canal, down to the image's end.
 #pragma once
-#include "portable.h"
+#include "statistics.h"
 
 namespace otfsynth {
 
@@ -58,12 +58,11 @@ OTF_STEP Span neck_span(const Team& team, const ShellNeck& neck, float spacing, 
 }
 
 // Tissue of every background voxel; where it is NECK_NOTHING, what the shell painted stays. `from_brain` holds millimetres
-// from the brain, `change` the thickness field or null; `skull` and `skin` are those to the outer surfaces of skull and scalp.
+// from the brain, -HUGE_VALUE where there is no background, `change` the thickness field or null; `skull` and `skin` are those to the outer surfaces of skull and scalp.
 // `kinds` is a row of working memory.
 template <class Team>
 OTF_STEP void paint_neck(const Team& team, const ShellNeck& neck, float spacing, float skull, float skin, const float* sx,
-                           const float* sy, const float* sz, const u8* found, const float* change, const float* from_brain,
-                           i32 n, i32* kinds, float* mean, float* std) {
+                           const float* sy, const float* sz, const float* change, const float* from_brain, i32 n, i32* kinds, float* mean, float* std) {
     const float ax = neck.anchor[0], ay = neck.anchor[1], az = neck.anchor[2], s0 = neck.slopes[0], s1 = neck.slopes[1];
     const float *f = neck.forward, *a = neck.across, *b = neck.along;
     const float f0 = f[NECK_OUTLINE], a0 = a[NECK_OUTLINE], b0 = b[NECK_OUTLINE], a1 = a[NECK_ARCH], b1 = b[NECK_ARCH];
@@ -109,7 +108,7 @@ OTF_STEP void paint_neck(const Team& team, const ShellNeck& neck, float spacing,
         kind = tissue < 0.0f ? NECK_NOTHING : kind;
         kind = canal < 0.0f ? NECK_FLUID : kind;
         kind = cord < 0.0f ? NECK_NERVE : kind;
-        kinds[z] = found[z] == 0 ? kind : NECK_NOTHING;
+        kinds[z] = from_brain[z] > -HUGE_VALUE ? kind : NECK_NOTHING;
     }
     for (i32 z = span.first + team.lane; z < span.end; z += team.lanes) {
         if (kinds[z] == NECK_NOTHING) continue;
