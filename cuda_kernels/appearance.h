@@ -99,6 +99,7 @@ struct Paint {
         u8* found = reinterpret_cast<u8*>(scratch.take(padded_row()));
         float* noise = scratch.take(NoiseBlocks::floats(size_[2]));
         float* normals = noise + span.first - blocks.first;
+        if (inner.count > 0) find_source(team, inner, column, sx, sy, sz, offsets);  // the map is fetched meanwhile
         if (real.image) {
             no_noise(team, n, normals);
         } else {
@@ -106,7 +107,6 @@ struct Paint {
         }
         if (inner.count < n) leave_background(team, look_up, part, inner, found, mean, std, target_row);
         if (inner.count > 0) {
-            find_source(team, inner, column, sx, sy, sz, offsets);
             if (sub_voxels.count == 0 && subclasses.count == 0 && !soft.share) {
                 look_up_row(team, look_up, offsets, inner.count, found + skipped, mean + skipped, std + skipped, target_row + skipped);
             } else {
@@ -168,6 +168,8 @@ struct Paint {
         }
         locate_row(team, sx, sy, sz, middle, look_up.map_shape, part.count, offsets);
         team.sync();
+        fetch_row(team, look_up.labels, offsets, part.count);
+        if (cut.strip) fetch_row(team, brain_distance, offsets, part.count);
     }
 
     // What is not painted of a row is not seen: 0, as what the mask cuts away counts.

@@ -12,6 +12,7 @@
 #define OTF_STEP OTF_INLINE
 #define OTF_VECTOR_LOOP
 #define OTF_VECTOR_REDUCTION(clauses)
+#define OTF_PREFETCH(address) static_cast<void>(address)
 #define OTF_UNROLL _Pragma("unroll")
 #else
 #define OTF_INLINE inline __attribute__((always_inline))
@@ -20,6 +21,7 @@
 #define OTF_PRAGMA(text) _Pragma(#text)
 #define OTF_VECTOR_LOOP _Pragma("omp simd")
 #define OTF_VECTOR_REDUCTION(clauses) OTF_PRAGMA(omp simd clauses)
+#define OTF_PREFETCH(address) __builtin_prefetch(address)
 #define OTF_UNROLL _Pragma("GCC unroll 25")
 #endif
 

@@ -7,6 +7,7 @@
 namespace otfsynth {
 
 constexpr i32 SHELL_LAYERS = 3;
+constexpr i32 TAKEN = 256;         // instead of an encoded distance, where a label has its own intensity
 constexpr float FARTHEST = 48.0f;  // millimetres; the thickest layers, stretched the most, end before
 
 struct Shell {
@@ -43,7 +44,7 @@ OTF_STEP void paint_shell(const Team& team, const Shell& shell, const u8* distan
     }
     team.sync();
     for (i32 z = team.lane; z < n; z += team.lanes) {
-        if (found[z] == 0) places[z] = distances[places[z]];
+        places[z] = found[z] == 0 ? distances[places[z]] : TAKEN;
     }
     team.sync();
     const float end0 = shell.ends[0], end1 = shell.ends[1], end2 = shell.ends[2];
@@ -56,11 +57,12 @@ OTF_STEP void paint_shell(const Team& team, const Shell& shell, const u8* distan
         const float mm = far ? HUGE_VALUE : (static_cast<float>(places[z]) - 128.0f) * 0.125f + outward[z];
         const float m = mm < end0 * stretch ? mean0 : mm < end1 * stretch ? mean1 : mm < end2 * stretch ? mean2 : beyond_mean;
         const float s = mm < end0 * stretch ? std0 : mm < end1 * stretch ? std1 : mm < end2 * stretch ? std2 : beyond_std;
-        mean[z] = found[z] == 0 ? m : mean[z];
-        std[z] = found[z] == 0 ? s : std[z];
-        outward[z] = mm;
+        const bool taken = places[z] == TAKEN;
+        mean[z] = taken ? mean[z] : m;
+        std[z] = taken ? std[z] : s;
+        outward[z] = taken ? -HUGE_VALUE : mm;
     }
-    if (shell.neck.on) paint_neck(team, shell.neck, spacing, end1, end2, sx, sy, sz, found, change, outward, n, places, mean, std);
+    if (shell.neck.on) paint_neck(team, shell.neck, spacing, end1, end2, sx, sy, sz, change, outward, n, places, mean, std);
 }
 
 }  // namespace otfsynth

@@ -1,6 +1,6 @@
 // A neck below the head around a brain-only map: elliptic cylinders along the spinal canal, down to the image's end.
 #pragma once
-#include "portable.h"
+#include "statistics.h"
 
 namespace otfsynth {
 
@@ -28,13 +28,41 @@ struct ShellNeck {
     i32 on;
 };
 
+// Part of a row outside which nothing is neck: the outline at its widest under its dome, and the canal with the cord. Most
+// of an image lies outside. Arguments as below.
+template <class Team>
+OTF_STEP Span neck_span(const Team& team, const ShellNeck& neck, float spacing, float skin, const float* sx, const float* sy,
+                        const float* sz, const float* bumps, float bumpy, i32 n) {
+    const float ax = neck.anchor[0], ay = neck.anchor[1], az = neck.anchor[2], s0 = neck.slopes[0], s1 = neck.slopes[1];
+    const float f0 = neck.forward[NECK_OUTLINE], top = neck.dome, inverse_dome = 0.5f / top;
+    const float narrow = 1.0f / ((1.0f + neck.widening) * (1.0f + neck.widening));
+    const float a0 = neck.across[NECK_OUTLINE] * narrow, b0 = neck.along[NECK_OUTLINE] * narrow;
+    const float a2 = smaller(neck.across[NECK_CANAL], neck.across[NECK_CORD]);
+    const float b2 = smaller(neck.along[NECK_CANAL], neck.along[NECK_CORD]);
+    const float swell = bumpy * skin / neck.reach;
+    i32 first = n, last = -1;
+    OTF_VECTOR_REDUCTION(reduction(min : first) reduction(max : last))
+    for (i32 z = team.lane; z < n; z += team.lanes) {
+        const float down = spacing * (az - sz[z]);
+        const float above = larger(-down, 0.0f), along_it = larger(down, 0.0f);
+        const float u = spacing * (sx[z] - ax) - s0 * along_it, v = spacing * (sy[z] - ay) - s1 * along_it, v0 = v - f0;
+        const float dome = larger(above - top, 0.0f) * inverse_dome;
+        const float radius = 1.001f + swell * larger(bumps[z], 0.0f);  // beyond rounding
+        const float outside = u * u * a0 + v0 * v0 * b0 + dome * dome - radius * radius;
+        const bool near = smaller(outside, u * u * a2 + (v * v + above * above) * b2 - 1.001f) < 0.0f;
+        first = near && z < first ? z : first;
+        last = near && z > last ? z : last;
+    }
+    const i32 from = static_cast<i32>(team.lowest(static_cast<float>(first)));
+    return Span{from, static_cast<i32>(team.highest(static_cast<float>(last))) + 1};
+}
+
 // Tissue of every background voxel; where it is NECK_NOTHING, what the shell painted stays. `from_brain` holds millimetres
-// from the brain, `change` the thickness field or null; `skull` and `skin` are those to the outer surfaces of skull and scalp.
+// from the brain, -HUGE_VALUE where there is no background, `change` the thickness field or null; `skull` and `skin` are those to the outer surfaces of skull and scalp.
 // `kinds` is a row of working memory.
 template <class Team>
 OTF_STEP void paint_neck(const Team& team, const ShellNeck& neck, float spacing, float skull, float skin, const float* sx,
-                           const float* sy, const float* sz, const u8* found, const float* change, const float* from_brain,
-                           i32 n, i32* kinds, float* mean, float* std) {
+                           const float* sy, const float* sz, const float* change, const float* from_brain, i32 n, i32* kinds, float* mean, float* std) {
     const float ax = neck.anchor[0], ay = neck.anchor[1], az = neck.anchor[2], s0 = neck.slopes[0], s1 = neck.slopes[1];
     const float *f = neck.forward, *a = neck.across, *b = neck.along;
     const float f0 = f[NECK_OUTLINE], a0 = a[NECK_OUTLINE], b0 = b[NECK_OUTLINE], a1 = a[NECK_ARCH], b1 = b[NECK_ARCH];
@@ -48,8 +76,9 @@ OTF_STEP void paint_neck(const Team& team, const ShellNeck& neck, float spacing,
     const float* bumps = change ? change : from_brain;
     const float bumpy = change ? 1.0f : 0.0f;
     const float *mean_of = neck.means, *std_of = neck.stds;
+    const Span span = neck_span(team, neck, spacing, skin, sx, sy, sz, bumps, bumpy, n);
     OTF_VECTOR_LOOP
-    for (i32 z = team.lane; z < n; z += team.lanes) {
+    for (i32 z = span.first + team.lane; z < span.end; z += team.lanes) {
         const float field = bumpy * bumps[z];
         const float stretch = clamp(1.0f + field, 0.2f, 3.0f);
         const float down = spacing * (az - sz[z]);
@@ -79,9 +108,9 @@ OTF_STEP void paint_neck(const Team& team, const ShellNeck& neck, float spacing,
         kind = tissue < 0.0f ? NECK_NOTHING : kind;
         kind = canal < 0.0f ? NECK_FLUID : kind;
         kind = cord < 0.0f ? NECK_NERVE : kind;
-        kinds[z] = found[z] == 0 ? kind : NECK_NOTHING;
+        kinds[z] = from_brain[z] > -HUGE_VALUE ? kind : NECK_NOTHING;
     }
-    for (i32 z = team.lane; z < n; z += team.lanes) {
+    for (i32 z = span.first + team.lane; z < span.end; z += team.lanes) {
         if (kinds[z] == NECK_NOTHING) continue;
         mean[z] = mean_of[kinds[z]];
         std[z] = std_of[kinds[z]];
