@@ -85,6 +85,9 @@ def test_inputs_are_what_the_readme_of_the_data_says(inputs: ModuleType, shared:
     volume = read_volume(tmp_path / "out" / "inputs" / "test_vol.nii.gz")
     assert np.array_equal(volume.affine, inputs.LIA)
     assert read_volume(tmp_path / "out" / "inputs" / "open_ms_T2w.nii.gz").data.min() == 0
+    inputs.main(shared, tmp_path / "scored", scored_only=True)
+    with open(tmp_path / "scored" / "inputs" / "scans.csv", newline="") as file:
+        assert {row["case"] for row in csv.DictReader(file)} == {case for case, row in rows.items() if row["label"]}
     (shared / "real" / "ibsr18" / "IBSR_07.nii.gz").unlink()
     with pytest.raises(inputs.InputError, match="IBSR_07"):
         inputs.main(shared, tmp_path / "out")

@@ -16,6 +16,7 @@ from otfsynth.synthesis.parameters import (
     PartialVolumeParameters,
     SkullStripParameters,
 )
+from otfsynth.synthesis.real import with_real_image
 from otfsynth.synthesis.shell import ShellParameters
 from tests.synthesis.heads import TISSUE, assert_agrees, plain_config, plain_record, render_one, synthesizer
 
@@ -77,6 +78,11 @@ def test_share_and_crude_tools(bank: LabelBank) -> None:
     for index, strip in enumerate(strips[:50]):
         assert strip is not None
         assert others.sample_parameters(index).skull_strip == dataclasses.replace(strip, fluid=None)
+
+
+def test_what_a_real_scan_shows_around_the_brain_stays_what_it_is(bank: LabelBank) -> None:
+    record = with_real_image(plain_record(bank, (8, 8, 8), skull_strip=ROOMY), bank[0])
+    assert record.skull_strip == dataclasses.replace(ROOMY, fluid=None)
 
 
 def test_a_name_that_no_scheme_has_is_told(bank: LabelBank) -> None:
