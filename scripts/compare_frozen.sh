@@ -37,7 +37,7 @@ train() { # NAME OPTION...
     local name="$1"
     shift
     say "training: $name"
-    # Time of training alone is in metrics.csv, and goes on where a run was resumed.
+    # metrics.csv tells the hours; they begin again with every process of a resumed run, and the table adds them up.
     "$VENV_PYTHON" -m otfsynth.train "$@" "${data[@]}" data.validation_fraction=0 data.validation_samples=4 \
         hardware=laptop network=tiny data.batch_size=1 "${patches[@]}" seed=0 \
         trainer.max_steps=1200 trainer.validate_every_steps=600 \
