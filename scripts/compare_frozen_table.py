@@ -7,13 +7,14 @@ Reads ``OUTPUT/runs/RUN/metrics.csv`` and ``OUTPUT/scored/RUN/summary.json``; pr
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean
 from typing import Any
+
+from otfsynth.models.history import RunFolderError, read_run
 
 Row = Mapping[str, Any]
 
@@ -33,23 +34,12 @@ def main(output: Path, runs: list[str]) -> None:
     print("| run | steps | hours | " + " | ".join(SETS) + " | mean |")
     print("|---" * (len(SETS) + 4) + "|")
     for run in runs:
-        steps, hours = budget(output / "runs" / run / "metrics.csv")
+        history = read_run(output / "runs" / run)
+        hours = "-" if history.hours is None else f"{history.hours:.2f}"
         dice = by_place(json.loads((output / "scored" / run / "summary.json").read_text())["rows"])
         cells = [" ".join(short(dice[place]) for place in places) for places in SETS.values()]
         scored = [dice[place] for places in SETS.values() for place in places if place[0] != "agreement"]
-        print(f"| {run} | {steps:,} | {hours:.2f} | " + " | ".join(cells) + f" | {short(mean(scored))} |")
-
-
-def budget(path: Path) -> tuple[int, float]:
-    """Steps, and hours of wall time: each process of a run that was resumed counts its own seconds."""
-    steps, before, last = 0, 0.0, 0.0
-    with open(path, newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            seconds = float(row["seconds"])
-            if seconds < last:
-                before += last
-            steps, last = max(steps, int(row["step"])), seconds
-    return steps, (before + last) / 3600
+        print(f"| {run} | {history.steps:,} | {hours} | " + " | ".join(cells) + f" | {short(mean(scored))} |")
 
 
 def by_place(rows: list[Row]) -> dict[tuple[str, str, str], float | None]:
@@ -71,5 +61,5 @@ def short(value: float | None) -> str:
 if __name__ == "__main__":
     try:
         main(Path(sys.argv[1]), sys.argv[2:])
-    except (OSError, KeyError, ValueError, IndexError) as error:
+    except (RunFolderError, OSError, KeyError, ValueError, IndexError) as error:
         sys.exit(f"compare_frozen_table: {type(error).__name__}: {error}; did a run or its scoring fail?")
