@@ -58,11 +58,12 @@ OTF_STEP Span neck_span(const Team& team, const ShellNeck& neck, float spacing, 
 }
 
 // Tissue of every background voxel; where it is NECK_NOTHING, what the shell painted stays. `from_brain` holds millimetres
-// from the brain, -HUGE_VALUE where there is no background, `change` the thickness field or null; `skull` and `skin` are those to the outer surfaces of skull and scalp.
-// `kinds` is a row of working memory.
+// from the brain, -HUGE_VALUE where there is no background, `change` the thickness field or null; `skull` and `skin` are
+// those to the outer surfaces of skull and scalp. `kinds` is a row of working memory.
 template <class Team>
 OTF_STEP void paint_neck(const Team& team, const ShellNeck& neck, float spacing, float skull, float skin, const float* sx,
-                           const float* sy, const float* sz, const float* change, const float* from_brain, i32 n, i32* kinds, float* mean, float* std) {
+                         const float* sy, const float* sz, const float* change, const float* from_brain, i32 n, i32* kinds,
+                         float* mean, float* std) {
     const float ax = neck.anchor[0], ay = neck.anchor[1], az = neck.anchor[2], s0 = neck.slopes[0], s1 = neck.slopes[1];
     const float *f = neck.forward, *a = neck.across, *b = neck.along;
     const float f0 = f[NECK_OUTLINE], a0 = a[NECK_OUTLINE], b0 = b[NECK_OUTLINE], a1 = a[NECK_ARCH], b1 = b[NECK_ARCH];
@@ -76,6 +77,7 @@ OTF_STEP void paint_neck(const Team& team, const ShellNeck& neck, float spacing,
     const float* bumps = change ? change : from_brain;
     const float bumpy = change ? 1.0f : 0.0f;
     const float *mean_of = neck.means, *std_of = neck.stds;
+    // From here on voxels go to other threads than the shell's did; the reductions of the span are the barrier between.
     const Span span = neck_span(team, neck, spacing, skin, sx, sy, sz, bumps, bumpy, n);
     OTF_VECTOR_LOOP
     for (i32 z = span.first + team.lane; z < span.end; z += team.lanes) {

@@ -6,8 +6,8 @@
 #
 # OVERRIDE: further options of every training, e.g. trainer.max_steps=20000 network=nnunet hardware=gpu8. $FROZEN whole
 # heads (500) are frozen. $SPACING_MM: voxels of all runs (2, so that two CPU cores need an hour; 1 is what a GPU should do).
-# $RUNS names the runs, all by default. Finished volumes and runs are kept and interrupted ones continued, so that the
-# command can be given again. $OTFSYNTH_PYTHON names a Python that has the package; else .venv is set up.
+# $RUNS names the runs, all by default. Finished volumes and runs are kept (runs are scored again) and interrupted ones
+# continued, so that the command can be given again. $OTFSYNTH_PYTHON names a Python that has the package; else .venv is set up.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 

@@ -1,4 +1,4 @@
-"""The table of ``compare_frozen.sh``: real-scan Dice, samples and hours of each run.
+"""The table of ``compare_frozen.sh``: real-scan Dice, steps and hours of each run.
 
     python scripts/compare_frozen_table.py OUTPUT RUN...
 

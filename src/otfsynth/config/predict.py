@@ -38,7 +38,7 @@ class PredictConfig:
     space: str = NATIVE
     """Grid of the results: ``native``, the scan's own, or cubic voxels along the scan's axes, e.g. ``1mm``."""
     tta: bool = True
-    """Average over every tile and its left-right mirror image; without it a scan takes half as long."""
+    """Average over every tile and its left-right mirror image; without it the network computes half."""
     overlap: float = 0.25
     """Share of a tile that its neighbour covers too; 0.5 takes twice as long."""
     batch_size: int = 1
