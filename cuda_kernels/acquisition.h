@@ -3,6 +3,7 @@
 // Each acquired sample is a normalised average of its neighbours on the axis: a Gaussian, never cut below four standard
 // deviations, or the sinc of a truncated k-space. Noise is added where a scanner adds it, on the acquired grid.
 #pragma once
+#include "listing.h"
 #include "noise.h"
 #include "statistics.h"
 #include "visibility.h"
@@ -24,6 +25,7 @@ struct Band {
 
     OTF_INLINE float weight(i32 t, i32 j) const { return weights[unit_stride ? t * outputs + j : j * stride + t]; }
 };
+OTF_FIELDS(Band, (starts)(weights)(outputs)(taps)(unit_stride)(stride))
 
 // ((value - lowest) / (highest - lowest))**exponent; no statistics: leaves the values alone.
 struct GammaCurve {
@@ -31,6 +33,7 @@ struct GammaCurve {
     float exponent;
     i32 padding_;
 };
+OTF_FIELDS(GammaCurve, (statistics)(exponent))
 
 // Along z, the contiguous axis, after the gamma curve. Row operator; row = x * size_y + y.
 struct ResampleAlongRow {
@@ -133,6 +136,7 @@ struct ResampleAlongRow {
         }
     }
 };
+OTF_FIELDS(ResampleAlongRow, (input)(output)(band)(gamma)(rows)(length)(before)(after)(region))
 
 // Along x or y: whole rows are averaged. Row operator; row = (outer * outputs + j) * inner + i of the output.
 struct ResampleAcrossRows {
@@ -193,5 +197,6 @@ struct ResampleAcrossRows {
 
     OTF_INLINE float weight(i32 t, i32 end, i32 j) const { return t < end ? band.weight(t, j) : 0.0f; }
 };
+OTF_FIELDS(ResampleAcrossRows, (input)(output)(band)(noise)(storage)(rows)(inner)(inputs)(length)(region))
 
 }  // namespace otfsynth

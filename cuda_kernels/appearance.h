@@ -8,6 +8,7 @@
 #include "cut.h"
 #include "intensity.h"
 #include "lesions.h"
+#include "listing.h"
 #include "mixing.h"
 #include "noise.h"
 #include "real_image.h"
@@ -181,5 +182,8 @@ struct Paint {
         if (span.is_empty() && team.lane == 0) statistics[row] = Statistics{0.0f, 0.0f, 0.0f, 0.0f, 0.0f, {0.0f, 0.0f, 0.0f}};
     }
 };
+OTF_FIELDS(Paint, (look_up)(brain_distance)(image)(target)(mask)(statistics)(source)(bias)(key)(size_)(clip_max)(cut)
+           (shell)(sub_voxels)(subclasses)(texture)(heterogeneity)(signal_loss)(lesions)(mass_effect)(real)(soft)(region)
+           (inhabited))
 
 }  // namespace otfsynth

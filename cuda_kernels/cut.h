@@ -1,6 +1,7 @@
 // Cutting: what of the head the image does not show, by skull-strip, defacing, a background of zeros or the field of view.
 #pragma once
 #include "defacing.h"
+#include "listing.h"
 #include "part.h"
 
 namespace otfsynth {
@@ -15,6 +16,7 @@ struct Cut {
     i32 view_end[3];     // one beyond the last; 0: all of them
     i32 padding_;
 };
+OTF_FIELDS(Cut, (edge)(defacing)(edge_offset)(strip)(background)(view_first)(view_end))
 
 // Voxels nearer to the brain than the bumpy edge. An integer distance lies below the threshold where it lies below the
 // threshold rounded up. `edge` holds that of the row, if any, and is overwritten.

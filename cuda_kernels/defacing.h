@@ -1,6 +1,7 @@
 // Defacing: what lies in front of and below oblique surfaces in the head is exactly 0; nothing near the brain ever is.
 #pragma once
 #include "lattice.h"
+#include "listing.h"
 #include "statistics.h"
 
 namespace otfsynth {
@@ -13,6 +14,7 @@ struct Defacing {
     float spared;                          // encoded distance from the brain below which everything stays, a whole number
     i32 count;                             // 0: none
 };
+OTF_FIELDS(Defacing, (bumps)(planes)(spared)(count))
 
 // Take out of the mask what is beyond any of the surfaces and far from the brain. Most rows are beyond none, and look no
 // distance up. `bumps` holds those of the row, if any, and is overwritten.

@@ -8,6 +8,7 @@
 // their coefficients hold the three components of a node side by side.
 #pragma once
 #include "lattice.h"
+#include "listing.h"
 
 namespace otfsynth {
 
@@ -41,6 +42,7 @@ struct FlowStart {
         for (i32 axis = 0; axis < 3; ++axis) displacement[3 * node + axis] = step * v[axis];
     }
 };
+OTF_FIELDS(FlowStart, (velocity)(displacement)(shape)(origin))
 
 // Spline coefficients of values at the nodes. Row operator; row = (x, y), a line of nodes along z.
 struct QuasiInterpolate {
@@ -91,6 +93,7 @@ struct QuasiInterpolate {
         team.sync();
     }
 };
+OTF_FIELDS(QuasiInterpolate, (values)(coefficients)(shape))
 
 // One squaring: u(p) <- u(p) + u(p + u(p)); index = flow node.
 struct FlowSquare {
@@ -106,6 +109,7 @@ struct FlowSquare {
         for (i32 axis = 0; axis < 3; ++axis) displacement[3 * node + axis] += further[axis];
     }
 };
+OTF_FIELDS(FlowSquare, (flow)(displacement))
 
 // Source coordinates as planar spline coefficients: offset + matrix (p + flow); index = flow node. No flow: null.
 struct SourceLattice {
@@ -129,5 +133,6 @@ struct SourceLattice {
         }
     }
 };
+OTF_FIELDS(SourceLattice, (flow)(coefficients)(matrix)(offset)(shape)(origin))
 
 }  // namespace otfsynth

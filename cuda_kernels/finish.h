@@ -1,5 +1,6 @@
 // The end: back to the working grid, mask, normalisation. Up-sampling is linear on voxel centres, so that nothing shifts.
 #pragma once
+#include "listing.h"
 #include "statistics.h"
 #include "visibility.h"
 
@@ -15,6 +16,7 @@ struct Linear {
     OTF_INLINE i32 first(i32 i) const { return lower ? lower[i] : i; }
     OTF_INLINE float share(i32 i) const { return lower ? fraction[i] : 0.0f; }
 };
+OTF_FIELDS(Linear, (lower)(fraction)(inputs))
 
 // Back to the working grid, mask, statistics of what is not 0. Row operator; row = x * size_y + y of the patch.
 struct Finish {
@@ -106,6 +108,7 @@ struct Finish {
         if (team.lane == 0) statistics[row] = all;
     }
 };
+OTF_FIELDS(Finish, (input)(output)(mask)(statistics)(linear)(size_)(region))
 
 enum Normalization : i32 { NORMALIZE_ZSCORE = 1, NORMALIZE_MINMAX = 2 };
 
@@ -142,5 +145,6 @@ struct Normalize {
         }
     }
 };
+OTF_FIELDS(Normalize, (image)(statistics)(rows)(length)(mode)(region))
 
 }  // namespace otfsynth

@@ -1,8 +1,12 @@
 // The CPU extension: a plain shared library for ctypes. The fastest launcher that the processor can run is chosen once.
 #define OTF_HOST_LAUNCH otf_launch_baseline
-#include "host_launch.h"
-
+#define OTF_LISTING
 #include <cstddef>
+#include <cstring>
+#include <type_traits>
+#include <vector>
+
+#include "host_launch.h"
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define OTF_HAS_VARIANTS 1
@@ -41,57 +45,18 @@ const Variant& chosen() {
     return variant;
 }
 
-// Layout of every struct that Python fills, in words that it understands: a scalar's name, or that of a struct.
-struct Field {
-    const char* structure;
-    const char* name;
-    const char* type;
-    long long offset;
-    long long count;  // of an array; 0: none
-    long long size;   // of the structure
-};
-
-template <class Type>
-struct TypeName;
-#define OTF_TYPE(Type, text)                        \
-    template <>                                     \
-    struct TypeName<Type> {                         \
-        static constexpr const char* value = text;  \
-    };
-OTF_TYPE(float, "f32")
-OTF_TYPE(i32, "i32")
-OTF_TYPE(u32, "u32")
-OTF_TYPE(i64, "i64")
-template <class Type>
-struct TypeName<Type*> {
-    static constexpr const char* value = "pointer";
-};
-template <class Type, std::size_t length>
-struct TypeName<Type[length]> : TypeName<Type> {};
-
-template <class Type>
-struct Length {
-    static constexpr long long value = 0;
-};
-template <class Type, std::size_t length>
-struct Length<Type[length]> {
-    static constexpr long long value = length;
-};
-
-#define OTF_STRUCT(Structure) OTF_TYPE(Structure, #Structure)
-#define OTF_FIELD(Structure, name)
-#include "fields.inc"
-#undef OTF_STRUCT
-#undef OTF_FIELD
-
-#define OTF_STRUCT(Structure)
-#define OTF_FIELD(Structure, name)                                                                    \
-    {#Structure, #name, TypeName<decltype(Structure::name)>::value,                                   \
-     static_cast<long long>(offsetof(Structure, name)), Length<decltype(Structure::name)>::value,     \
-     static_cast<long long>(sizeof(Structure))},
-const Field fields[] = {
-#include "fields.inc"
-};
+// Layout of every struct that Python fills: those that operators hold.
+const Fields& fields() {
+    static const Fields all = [] {
+        Fields found;
+#define OTF_LIST_OPERATOR(Operator) Listed<Operator>::add(found);
+        OTF_ELEMENT_OPERATORS(OTF_LIST_OPERATOR)
+        OTF_ROW_OPERATORS(OTF_LIST_OPERATOR)
+#undef OTF_LIST_OPERATOR
+        return found;
+    }();
+    return all;
+}
 
 }  // namespace
 
@@ -148,8 +113,8 @@ OTF_EXPORT void otf_philox4x32(const unsigned* counters, unsigned k0, unsigned k
 
 // Layout of every structure as this compiler sees it; returns the number of fields.
 OTF_EXPORT long long otf_fields(const void** table) {
-    *table = fields;
-    return static_cast<long long>(sizeof fields / sizeof fields[0]);
+    *table = fields().data();
+    return static_cast<long long>(fields().size());
 }
 
 // Python's build tools expect an extension module; this one is opened with ctypes and never imported.

@@ -5,6 +5,7 @@
 // by side (x, y, z, component), so that four nodes of a line are one vector. Unser 1999, "Splines: a perfect fit for
 // signal and image processing".
 #pragma once
+#include "listing.h"
 #include "philox.h"
 #include "portable.h"
 
@@ -19,6 +20,7 @@ struct Lattice {
 
     OTF_INLINE i32 nodes() const { return shape[0] * shape[1] * shape[2]; }
 };
+OTF_FIELDS(Lattice, (coefficients)(shape)(origin)(spacing))
 
 OTF_INLINE void spline_weights(float f, float w[4]) {
     const float g = 1.0f - f;
@@ -74,6 +76,7 @@ struct RowLattice {
     i32 margin;   // the node at voxel 0, at least 1
     i32 padding_;
 };
+OTF_FIELDS(RowLattice, (coefficients)(shape)(spacing)(margin))
 
 // Sum the 16 taps across the row once: `column[k]` are then spline coefficients along z.
 template <class Team>
@@ -197,5 +200,6 @@ struct LatticeNoise {
         return number % interleaved * (count / interleaved) + number / interleaved;
     }
 };
+OTF_FIELDS(LatticeNoise, (coefficients)(count)(key)(std)(interleaved))
 
 }  // namespace otfsynth

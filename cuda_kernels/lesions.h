@@ -2,6 +2,7 @@
 // tissue that a mass pushes aside.
 #pragma once
 #include "fast_math.h"
+#include "listing.h"
 #include "part.h"
 
 namespace otfsynth {
@@ -37,6 +38,7 @@ struct LesionPart {
         return distance < reach * reach;
     }
 };
+OTF_FIELDS(LesionPart, (blobs)(hosts)(mean)(std)(softness)(bend)(middle)(extent)(count)(target))
 
 struct Lesions {
     RowLattice edge;      // relative change of every radius; no coefficients: spheres
@@ -44,6 +46,7 @@ struct Lesions {
     i32 count;            // 0: none of the parts has any
     i32 padding_;
 };
+OTF_FIELDS(Lesions, (edge)(parts)(count))
 
 // Depth inside the deepest blob, voxels, over one row; false where no blob is near. Radii change by at most their size.
 template <class Team>
@@ -110,6 +113,7 @@ struct MassEffect {
     float strength;   // 0: none
     i32 padding_;
 };
+OTF_FIELDS(MassEffect, (centre)(fall)(strength))
 
 template <class Team>
 OTF_STEP void push_aside(const Team& team, const MassEffect& mass, i32 n, float* sx, float* sy, float* sz) {

@@ -1,5 +1,6 @@
 // Looking up: the nearest voxel of the label map, and the intensity and the target that its label has.
 #pragma once
+#include "listing.h"
 #include "part.h"
 
 namespace otfsynth {
@@ -15,6 +16,7 @@ struct LookUp {
     i32 map_shape[3];
     i32 padding_;
 };
+OTF_FIELDS(LookUp, (labels)(means)(stds)(targets)(map_shape))
 
 // Place of the nearest voxel of the map to one point of each voxel of a row, its middle or beside it; coordinates beyond
 // the map land on its border of background.

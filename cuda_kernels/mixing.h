@@ -1,5 +1,6 @@
 // More than one intensity a voxel or a class: partial volume, probability maps, sub-classes.
 #pragma once
+#include "listing.h"
 #include "look_up.h"
 #include "soft_map.h"
 
@@ -13,6 +14,7 @@ struct SubVoxels {
     i32 count;                    // SUB_VOXELS, or 0: the nearest label alone
     i32 padding_;
 };
+OTF_FIELDS(SubVoxels, (shift)(count))
 
 // Smooth fields whose signs cut every class in 2**count sub-classes, each with its own mean.
 struct Subclasses {
@@ -20,6 +22,7 @@ struct Subclasses {
     i32 count;          // 0: none
     i32 padding_;
 };
+OTF_FIELDS(Subclasses, (fields)(count))
 
 // A voxel of several tissues: the sum of equal parts, each with its tissue's mean and variance a part (Van Leemput et al.
 // 2003, "A unifying framework for partial volume segmentation of brain MR images"). Voxels inside a tissue keep its own.

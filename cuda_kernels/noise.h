@@ -1,6 +1,7 @@
 // What the receiver adds and the scanner stores: noise of one or many coils, its local strength, clipping, whole numbers.
 #pragma once
 #include "lattice.h"
+#include "listing.h"
 
 namespace otfsynth {
 
@@ -109,6 +110,7 @@ struct ReceiverNoise {
         team.sync();
     }
 };
+OTF_FIELDS(ReceiverNoise, (key)(coil_key)(g_factor)(std)(coils)(rows_y))
 
 // Magnitude, clipped to what the scanner can store and rounded to its whole numbers.
 struct Storage {
@@ -126,5 +128,6 @@ struct Storage {
         }
     }
 };
+OTF_FIELDS(Storage, (highest)(levels))
 
 }  // namespace otfsynth

@@ -1,7 +1,6 @@
 // The list of all operators: each side launches whatever stands here, and nothing else knows them all.
 //
-// To add a stage: one header function, one operator struct here, its fields in fields.inc, one
-// configuration block and one test.
+// To add a stage: one header with its function and its struct, one configuration block and one test (CONTRIBUTING.md).
 #pragma once
 #include "acquisition.h"
 #include "appearance.h"

@@ -4,6 +4,7 @@
 // same noise whatever the batch, the thread or the device. A new stage gets a new number, so that old ones keep theirs.
 #pragma once
 #include "fast_math.h"
+#include "listing.h"
 #include "portable.h"
 
 namespace otfsynth {
@@ -14,6 +15,7 @@ struct RandomKey {
     u32 sample;
     u32 stage;
 };
+OTF_FIELDS(RandomKey, (seed_lo)(seed_hi)(sample)(stage))
 
 struct Words {
     u32 x0, x1, x2, x3;

@@ -1,5 +1,6 @@
 // Intensities of a real scan in the place of the mixture's: trilinear in the scan that belongs to the label map.
 #pragma once
+#include "listing.h"
 #include "portable.h"
 
 namespace otfsynth {
@@ -12,6 +13,7 @@ struct RealImage {
     i32 masked;  // 1: what the scan shows as exactly 0 was never seen, and stays 0
     i32 padding_;
 };
+OTF_FIELDS(RealImage, (image)(masked))
 
 // Between two neighbours of a row. One load for both on a CPU, whose compiler gathers 32 bits and not 16.
 OTF_INLINE float between(const u16* image, i32 place, float fraction) {

@@ -5,6 +5,7 @@
 // see one anatomy.
 #pragma once
 #include "lattice.h"
+#include "listing.h"
 
 namespace otfsynth {
 
@@ -66,5 +67,6 @@ struct ChangeShape {
         team.sync();
     }
 };
+OTF_FIELDS(ChangeShape, (labels)(alternates)(boundaries)(changed)(unevenness)(shifts)(map_shape)(first)(rows))
 
 }  // namespace otfsynth

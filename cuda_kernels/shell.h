@@ -1,6 +1,7 @@
 // A head around a brain-only map: layers of CSF, skull and scalp by distance from the brain's surface.
 #pragma once
 #include "lattice.h"
+#include "listing.h"
 #include "shell_neck.h"
 #include "statistics.h"
 
@@ -21,6 +22,7 @@ struct Shell {
     i32 on;
     ShellNeck neck;
 };
+OTF_FIELDS(Shell, (thickness)(ends)(means)(stds)(outside_mean)(outside_std)(spacing)(on)(neck))
 
 // Intensity of every background voxel; `distances` is the map of bytes 128 + 8 mm, 255 being beyond its range. Maps end
 // close to the brain, and the layers go on: beyond the map, its edge's distance and the way to there add up. `places` and

@@ -1,5 +1,6 @@
 // A neck below the head around a brain-only map: elliptic cylinders along the spinal canal, down to the image's end.
 #pragma once
+#include "listing.h"
 #include "statistics.h"
 
 namespace otfsynth {
@@ -27,6 +28,8 @@ struct ShellNeck {
     float stds[NECK_TISSUES];
     i32 on;
 };
+OTF_FIELDS(ShellNeck, (anchor)(slopes)(forward)(across)(along)(reach)(widening)(inverse_join)(dome)(fat)(fat_planes)
+           (inverse_vertebra)(disc_share)(means)(stds)(on))
 
 // Part of a row outside which nothing is neck: the outline at its widest under its dome, and the canal with the cord. Most
 // of an image lies outside. Arguments as below.

@@ -1,6 +1,7 @@
 // Local loss of signal where the field is inhomogeneous, as beside air and metal: smooth blobs that lie in the head.
 #pragma once
 #include "fast_math.h"
+#include "listing.h"
 #include "portable.h"
 
 namespace otfsynth {
@@ -14,6 +15,7 @@ struct SignalLoss {
     i32 count;
     i32 padding_;
 };
+OTF_FIELDS(SignalLoss, (centres)(falls)(depths)(count))
 
 // Mean and deviation times the product of 1 - depth exp(-d**2 / (2 radius**2)).
 template <class Team>

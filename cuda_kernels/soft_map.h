@@ -1,5 +1,6 @@
 // Probability maps: each voxel keeps its two most probable labels, and mixes their intensities by their shares.
 #pragma once
+#include "listing.h"
 #include "portable.h"
 
 namespace otfsynth {
@@ -11,6 +12,7 @@ struct SoftMap {
     const u8* second;  // second most probable label of each voxel
     const u8* share;   // 255 times the share of the first
 };
+OTF_FIELDS(SoftMap, (second)(share))
 
 // Mean and variance of a voxel are the averages of its tissues', weighted by their shares, as for partial volume (Van
 // Leemput et al. 2003); with several points a voxel, averages over the points as well.

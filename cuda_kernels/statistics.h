@@ -1,5 +1,6 @@
 // Range and moments of a volume, folded in a fixed order (rows, slices, volume), so that no thread count changes a bit.
 #pragma once
+#include "listing.h"
 #include "portable.h"
 
 namespace otfsynth {
@@ -12,6 +13,7 @@ struct Statistics {
     float count;
     float padding_[3];
 };
+OTF_FIELDS(Statistics, (lowest)(highest)(sum)(sum_of_squares)(count))
 
 constexpr float HUGE_VALUE = 3.0e38f;
 
@@ -38,5 +40,6 @@ struct FoldStatistics {
                                    static_cast<float>(count), {0.0f, 0.0f, 0.0f}};
     }
 };
+OTF_FIELDS(FoldStatistics, (entries)(folded)(groups)(group))
 
 }  // namespace otfsynth

@@ -4,6 +4,7 @@
 // one branch a row.
 #pragma once
 #include "lattice.h"
+#include "listing.h"
 
 namespace otfsynth {
 
@@ -13,6 +14,7 @@ struct Texture {
     float smooth;      // weights of the field and of white noise, squares summing to 1
     float white;
 };
+OTF_FIELDS(Texture, (field)(smooth)(white))
 
 template <class Team>
 OTF_INLINE void blend_texture(const Team& team, const Texture& texture, const float* field, i32 n, float* normals) {
@@ -26,6 +28,7 @@ struct Heterogeneity {
     RowLattice field;        // unit variance
     const float* strengths;  // 256, by label index
 };
+OTF_FIELDS(Heterogeneity, (field)(strengths))
 
 template <class Team>
 OTF_STEP void vary_row(const Team& team, const u8* found, const float* strengths, const float* field, i32 n, float* mean) {

@@ -6,6 +6,7 @@
 // "Curves and surfaces for CAGD", convex hull property), and labels and distances are bounded by blocks of the map.
 #pragma once
 #include "cut.h"
+#include "listing.h"
 #include "statistics.h"
 
 namespace otfsynth {
@@ -52,6 +53,7 @@ struct Region {
         return Span{first, (last < columns_xy[axis] - 1 ? last : columns_xy[axis] - 1) + 1};
     }
 };
+OTF_FIELDS(Region, (columns)(columns_xy)(rows_y)(origin)(step)(reach))
 
 // Least distance of each block of the map, 255 standing for voxels that are never seen. Row operator; row = (x, y) of the
 // blocks.
@@ -100,6 +102,7 @@ struct MapBlocks {
         team.sync();
     }
 };
+OTF_FIELDS(MapBlocks, (distances)(labels)(blocks)(map_shape)(shape))
 
 // Bezier coefficients over [low, high] of a cell from its four spline coefficients: their blossom (Ramshaw 1989).
 OTF_INLINE void bezier_weights(float low, float high, float weights[4][4]) {
@@ -252,5 +255,6 @@ struct SeeColumns {
         return false;
     }
 };
+OTF_FIELDS(SeeColumns, (source)(cut)(blocks)(columns)(map_shape)(block_shape)(length)(columns_xy)(margin))
 
 }  // namespace otfsynth

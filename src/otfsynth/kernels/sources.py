@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from otfsynth.resources import kernel_folder
 
-DEVICE_FILES = ("*.cu", "*.h", "*.inc")
+DEVICE_FILES = ("*.cu", "*.h")
 
 
 def kernel_source() -> str:

@@ -1,6 +1,6 @@
 """NumPy dtypes of the structs of ``cuda_kernels/``, as the compiler of the CPU extension laid them out.
 
-They are read from the extension, so that a struct is written down once, in its header, and listed in ``fields.inc``.
+They are read from the extension, so that a struct is written down once: its header lists its fields below it.
 The GPU's compiler lays them out alike, which ``scripts/compile_kernels.py`` checks. Pointers are unsigned 64-bit
 integers; 0 is null.
 """
