@@ -1,4 +1,4 @@
-"""The table of frozen volumes against samples made while training."""
+"""The table of trainings compared on real scans."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PLACES = [
 
 @pytest.fixture
 def table() -> ModuleType:
-    return load_script("compare_frozen_table")
+    return load_script("comparison_table")
 
 
 def write_run(output: Path, name: str, dice: list[float | None], agreement: float) -> None:

@@ -1,6 +1,6 @@
-"""The table of ``compare_frozen.sh``: real-scan Dice, steps and hours of each run.
+"""The table of ``compare_frozen.sh`` and ``compare_recipes.sh``: real-scan Dice, steps and hours of each run.
 
-    python scripts/compare_frozen_table.py OUTPUT RUN...
+    python scripts/comparison_table.py OUTPUT RUN...
 
 Reads ``OUTPUT/runs/RUN/metrics.csv`` and ``OUTPUT/scored/RUN/summary.json``; prints Markdown.
 """
@@ -62,4 +62,4 @@ if __name__ == "__main__":
     try:
         main(Path(sys.argv[1]), sys.argv[2:])
     except (RunFolderError, OSError, KeyError, ValueError, IndexError) as error:
-        sys.exit(f"compare_frozen_table: {type(error).__name__}: {error}; did a run or its scoring fail?")
+        sys.exit(f"comparison_table: {type(error).__name__}: {error}; did a run or its scoring fail?")
