@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,33 +12,10 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from otfsynth.config.acquisition import CoilsConfig, MenuConfig, NoiseFieldConfig, StorageConfig
-from otfsynth.config.artefacts import (
-    FieldOfViewConfig,
-    GhostingConfig,
-    MotionConfig,
-    RingingConfig,
-    SignalLossConfig,
-    SpikesConfig,
-)
+from otfsynth.config.compose import compose
 from otfsynth.config.contrast import ContrastConfig, EnginesConfig
-from otfsynth.config.defacing import DefacingConfig, NeckConfig
-from otfsynth.config.lesions import LesionsConfig
 from otfsynth.config.shape import ShapeVarietyConfig
-from otfsynth.config.shell import ShellConfig
-from otfsynth.config.synthesis import (
-    AffineConfig,
-    BackgroundConfig,
-    BiasFieldConfig,
-    FlipConfig,
-    GammaConfig,
-    NoiseConfig,
-    ResolutionConfig,
-    SkullStripConfig,
-    SynthesisConfig,
-    VelocityFieldConfig,
-)
-from otfsynth.config.tissue import HeterogeneityConfig, PartialVolumeConfig, SubclassesConfig, TextureConfig
+from otfsynth.config.synthesis import BackgroundConfig, MixtureConfig, PatchConfig, ResolutionConfig, SynthesisConfig
 from otfsynth.data.bank import LabelBank, LabelVolume
 from otfsynth.labels import LabelScheme
 from otfsynth.synthesis import Synthesizer
@@ -140,41 +119,22 @@ def bank_of(*maps: np.ndarray, scheme: LabelScheme = EVERY_LABEL) -> LabelBank:
     return LabelBank(scheme, 1.0, volumes)
 
 
+@functools.cache
+def bare_config() -> SynthesisConfig:
+    """``synthesis=bare``: every stage off."""
+    return compose(["synthesis=bare", "hardware=laptop"]).synthesis
+
+
 def plain_config(**stages: Any) -> SynthesisConfig:
-    """A model with every stage off but for those given: the mixture on the cropped map."""
-    off = {
-        "flip": FlipConfig(probability=0.0),
-        "affine": AffineConfig(probability=0.0),
-        "velocity_field": VelocityFieldConfig(probability=0.0),
-        "shape_variety": ShapeVarietyConfig(probability=0.0),
-        "contrast": RANDOM_CONTRASTS,
+    """A model with every stage off but for those given: the mixture on the cropped map, as it is."""
+    plain = {
+        "patch": PatchConfig(),
+        "mixture": MixtureConfig(),
         "background": BackgroundConfig(zero_probability=0.0, dark_probability=0.0, textured_probability=1.0),
-        "partial_volume": PartialVolumeConfig(probability=0.0),
-        "subclasses": SubclassesConfig(probability=0.0),
-        "texture": TextureConfig(probability=0.0),
-        "heterogeneity": HeterogeneityConfig(probability=0.0),
-        "skull_strip": SkullStripConfig(probability=0.0),
-        "bias_field": BiasFieldConfig(probability=0.0),
-        "gamma": GammaConfig(probability=0.0),
         "resolution": ResolutionConfig(1.0, 0.0, 0.0, native_blur_voxels=0.0),
-        "noise": NoiseConfig(probability=0.0),
-        "menu": MenuConfig(0.0, 0.0),
-        "lesions": LesionsConfig(probability=0.0),
-        "shell": ShellConfig(probability=0.0),
-        "defacing": DefacingConfig(probability=0.0),
-        "field_of_view": FieldOfViewConfig(probability=0.0),
-        "neck": NeckConfig(probability=0.0),
-        "signal_loss": SignalLossConfig(probability=0.0),
-        "ringing": RingingConfig(probability=0.0),
-        "motion": MotionConfig(probability=0.0),
-        "ghosting": GhostingConfig(probability=0.0),
-        "spikes": SpikesConfig(probability=0.0),
-        "coils": CoilsConfig(probability=0.0),
-        "noise_field": NoiseFieldConfig(probability=0.0),
-        "storage": StorageConfig(probability=0.0),
         "normalization": "none",
     }
-    return SynthesisConfig(**{**off, **stages})
+    return dataclasses.replace(copy.deepcopy(bare_config()), **{**plain, **stages})
 
 
 def plain_record(

@@ -26,7 +26,7 @@ from otfsynth.config.synthesis import (
 )
 from otfsynth.data.bank import LabelBank
 from otfsynth.synthesis.parameters import SynthesisParameters
-from tests.synthesis.heads import RANDOM_CONTRASTS, plain_config, synthesizer
+from tests.synthesis.heads import RANDOM_CONTRASTS, bare_config, plain_config, synthesizer
 
 SIZE = (24, 24, 24)
 COUNT = 400
@@ -69,6 +69,20 @@ def assert_uniform(values: Sequence[float], low: float, high: float) -> None:
 
 def assert_share(happened: Sequence[bool], probability: float) -> None:
     assert stats.binomtest(int(np.sum(happened)), len(happened), probability).pvalue > 0.002
+
+
+def test_a_bare_model_draws_no_stage(bank: LabelBank) -> None:
+    """What a sample may lack it lacks, whatever stage comes later."""
+    optional = [field.name for field in dataclasses.fields(SynthesisParameters) if field.default is None]
+    assert len(optional) > 20
+    optional += ["skull_strip", "bias_field", "gamma"]
+    for record in draw(bank, bare_config(), 20):
+        assert not [name for name in optional if getattr(record, name) is not None]
+        assert not record.deformation.flip
+        assert record.deformation.velocity_std_voxels == 0.0
+        np.testing.assert_array_equal(record.deformation.matrix, np.eye(3))
+        assert record.acquisition.noise_std == 0.0
+        assert record.acquisition.spacing_voxels == (1.0, 1.0, 1.0)
 
 
 def test_maps_and_flips_are_fair(records: list[SynthesisParameters]) -> None:
