@@ -46,12 +46,14 @@ struct Paint {
     Region region;
     Region inhabited;           // where labels may be other than background; elsewhere nothing is looked up
 
+    static constexpr i32 FIELDS = 8;  // lattices evaluated along rows, beside the source's
+
     OTF_INLINE i64 size() const { return static_cast<i64>(size_[0]) * size_[1]; }
 
     // Rows hold whole cells of every field evaluated along them.
     OTF_INLINE i32 padded_row() const {
         i32 n = whole_cells(size_[2], 8);
-        for (i32 field = 0; field < 8; ++field) {
+        for (i32 field = 0; field < FIELDS; ++field) {
             const i32 cells = lattice(field).coefficients ? expanded_floats(size_[2], lattice(field).spacing) : 0;
             n = n > cells ? n : cells;
         }
@@ -59,7 +61,7 @@ struct Paint {
     }
     OTF_INLINE i32 longest_column() const {
         i32 n = source.shape[2];
-        for (i32 field = 0; field < 8; ++field) {
+        for (i32 field = 0; field < FIELDS; ++field) {
             if (lattice(field).coefficients && lattice(field).shape[2] > n) n = lattice(field).shape[2];
         }
         return column_floats(n);
