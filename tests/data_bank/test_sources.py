@@ -8,7 +8,8 @@ import pytest
 
 from otfsynth.config.checks import ConfigurationError
 from otfsynth.config.data import SUBJECT_PATTERN, DataConfig
-from otfsynth.data.sources import LabelMapError, find_sources, subject_of
+from otfsynth.data.csv_tables import TableError
+from otfsynth.data.sources import LabelMapError, find_sources, subjects_of
 
 
 @pytest.fixture
@@ -64,10 +65,35 @@ def test_nothing_there(tmp_path: Path, missing: str) -> None:
         ("/data/OAS30001_MR_d0129/mri/aparc+aseg.mgz", "OAS30001"),
         ("/data/OAS30001_Freesurfer53_d0129/DATA/mri/aparc+aseg.mgz", "OAS30001"),
         ("/data/training_seg_01.nii.gz", "training_seg_01"),
+        ("subjects/bert/mri/aparc+aseg.mgz", "bert"),
+        ("mri/aparc+aseg.mgz", "aparc+aseg"),
     ],
 )
 def test_subjects(path: str, subject: str) -> None:
-    assert subject_of(Path(path), SUBJECT_PATTERN) == subject
+    assert subjects_of([Path(path)], SUBJECT_PATTERN) == [subject]
+
+
+@pytest.mark.parametrize(
+    ("paths", "subjects"),
+    [
+        (["a/seg.nii.gz", "b/seg.nii.gz"], ["a", "b"]),
+        (["p/a/anat/seg.nii.gz", "p/b/anat/seg.nii.gz"], ["a", "b"]),
+        (["p/a/seg.nii.gz", "q/a/seg.nii.gz"], ["p", "q"]),
+        (["a/seg.nii.gz", "b/other.nii.gz"], ["seg", "other"]),
+        (["subjects/S1/mri/aseg.mgz", "subjects/S2/mri/aseg.mgz"], ["S1", "S2"]),
+        (["a/seg.nii.gz", "b/seg.nii.gz", "sub-3/seg.nii.gz"], ["a", "b", "sub-3"]),
+    ],
+)
+def test_files_of_one_name_are_subjects_by_their_folders(paths: list[str], subjects: list[str]) -> None:
+    """Else all maps of such a tree would be one subject, which trains and validates."""
+    assert subjects_of([Path(path) for path in paths], SUBJECT_PATTERN) == subjects
+
+
+def test_a_list_in_another_encoding_is_refused_by_name(tmp_path: Path) -> None:
+    listing = tmp_path / "maps.csv"
+    listing.write_bytes("label_map,subject\nköpfe.nii.gz,1\n".encode("latin-1"))
+    with pytest.raises(TableError, match=r"maps.csv.*UTF-8"):
+        names(listing)
 
 
 @pytest.mark.parametrize(

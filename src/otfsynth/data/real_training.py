@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from otfsynth.config.data import DataConfig
 from otfsynth.data.prepare import PreparedMap, on_working_grid, to_indices
-from otfsynth.data.sources import file_fingerprint, subject_of
+from otfsynth.data.sources import file_fingerprint, subjects_of
 from otfsynth.data.validation import ValidationListError, ValidationScan, find_pairs_of_files
 from otfsynth.labels import LabelScheme
 from otfsynth.volumes import (
@@ -88,7 +88,8 @@ def find_pairs(config: DataConfig, scheme: LabelScheme) -> list[RealPairSource]:
         listing = "\n".join(f"  '{path}' does not exist" for path in missing)
         raise ValidationListError(f"{option}={config.real_training} names files that are not there:\n{listing}")
     relabelled = generation_labels_of(config.real_training_labels, scheme) if config.real_training_labels else None
-    return [RealPairSource(scan, subject_of(scan.image, config.subject_pattern), relabelled) for scan in scans]
+    told = subjects_of([scan.image for scan in scans], config.subject_pattern)
+    return [RealPairSource(scan, scan.subject or own, relabelled) for scan, own in zip(scans, told, strict=True)]
 
 
 def generation_labels_of(targets: Mapping[int, int], scheme: LabelScheme) -> dict[int, int]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import glob
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Protocol
 from otfsynth.config.checks import ConfigurationError, InputError
 from otfsynth.config.data import DataConfig
 from otfsynth.data import embedded
+from otfsynth.data.csv_tables import read_table
 from otfsynth.data.prepare import PreparedMap, prepare
 from otfsynth.data.soft_maps import ProbabilitySource, is_4d, probability_sets
 from otfsynth.labels import LabelScheme
@@ -99,7 +100,7 @@ def find_sources(config: DataConfig) -> list[LabelMapSource]:
     files = [file for file in files if file.is_file()]
     if not files:
         raise LabelMapError(f"data.label_maps={wanted} names no label map; {remedy}, or use data.label_maps=embedded")
-    return _sources_of([(file, subject_of(file, config.subject_pattern)) for file in files])
+    return _sources_of(list(zip(files, subjects_of(files, config.subject_pattern), strict=True)))
 
 
 def _sources_of(files: Sequence[tuple[Path, str]]) -> list[LabelMapSource]:
@@ -117,38 +118,56 @@ def _sources_of(files: Sequence[tuple[Path, str]]) -> list[LabelMapSource]:
     return [sources[path] for path, _ in files if path in sources]
 
 
-def subject_of(path: Path, pattern: str) -> str:
-    """Subject that a file belongs to: the pattern's first match in its path, searched from the name upwards.
+def subjects_of(paths: Sequence[Path], pattern: str) -> list[str]:
+    """Subject that each file belongs to: the pattern's first match in its path, searched from the name upwards.
 
-    Without a match it is the name without suffix, which keeps every map a subject of its own.
+    Without a match it is the folder of the subject in a FreeSurfer tree (``SUBJECT/mri/FILE``), else the name without
+    suffix; files of one name are told apart by the lowest of their folders that differs.
     """
+    matches = [_matched(path, pattern) for path in paths]
+    unmatched: dict[str, list[Path]] = defaultdict(list)
+    for path, match in zip(paths, matches, strict=True):
+        if match is None:
+            unmatched[volume_stem(path)].append(path)
+    folders = {stem: _differing_level(group) for stem, group in unmatched.items()}
+    subjects = []
+    for path, match in zip(paths, matches, strict=True):
+        level = folders.get(volume_stem(path))
+        subjects.append(match or (volume_stem(path) if level is None else path.parts[level]))
+    return subjects
+
+
+def _matched(path: Path, pattern: str) -> str | None:
     for part in reversed(path.parts):
         match = re.search(pattern, part)
         if match:
             return match.group(1) if match.groups() else match.group(0)
-    return volume_stem(path)
+    return path.parts[-3] if len(path.parts) > 2 and path.parts[-2] == "mri" else None
+
+
+def _differing_level(paths: Sequence[Path]) -> int | None:
+    """Which part of the paths, counted from their ends, tells files of one name apart; ``None`` where none does."""
+    for level in range(2, min(len(path.parts) for path in paths) + 1):
+        if len({path.parts[-level] for path in paths}) > 1:
+            return -level
+    return None
 
 
 def _listed(path: Path, pattern: str) -> list[LabelMapSource]:
     if not path.is_file():
         raise LabelMapError(f"data.label_maps={path} does not exist; check the path")
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if "label_map" not in (reader.fieldnames or []):
-            raise ConfigurationError(
-                f"'{path}' has the columns {reader.fieldnames}; its first line must be label_map or label_map,subject"
-            )
-        rows = [row for row in reader if (row["label_map"] or "").strip()]
+    columns, rows = read_table(path)
+    if "label_map" not in columns:
+        raise ConfigurationError(
+            f"'{path}' has the columns {columns}; its first line must be label_map or label_map,subject"
+        )
+    rows = [row for row in rows if row["label_map"].strip()]
     if not rows:
         raise LabelMapError(f"'{path}' lists no label map; add one per line below label_map")
-    files, missing = [], []
-    for row in rows:
-        file_path = Path(row["label_map"].strip()).expanduser()
-        if not file_path.is_absolute():
-            file_path = path.parent / file_path
-        if not file_path.is_file():
-            missing.append(f"  '{file_path}' does not exist; mend the line in '{path}'")
-        files.append((file_path, (row.get("subject") or "").strip() or subject_of(file_path, pattern)))
+    files = [path.parent / Path(row["label_map"].strip()).expanduser() for row in rows]
+    missing = [f"  '{file}' does not exist; mend the line in '{path}'" for file in files if not file.is_file()]
     if missing:
         raise LabelMapError(f"'{path}' lists {len(missing)} file(s) that are not there:\n" + "\n".join(missing))
-    return _sources_of(files)
+    named = [row.get("subject", "").strip() for row in rows]
+    told = subjects_of(files, pattern)
+    return _sources_of([(file, name or own) for file, name, own in zip(files, named, told, strict=True)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import overload
 import numpy as np
 
 from otfsynth.config.checks import InputError
+from otfsynth.data.csv_tables import read_table
 from otfsynth.data.scan_names import channel_number, describe
 from otfsynth.labels import LabelScheme
 from otfsynth.volumes import Grid, VolumeError, is_volume_name, read_volume, resample_to_grid, volume_stem
@@ -35,6 +35,8 @@ class ValidationScan:
     contrast: str = ""
     others: tuple[Path | None, ...] = ()
     """Images of further channels; ``None`` where one is missing."""
+    subject: str = ""
+    """Where the list says it."""
 
     @property
     def name(self) -> str:
@@ -68,6 +70,15 @@ class ValidationCase:
     def first_image(self) -> np.ndarray:
         """The image of the first channel, (x, y, z)."""
         return self.image if self.image.ndim == 3 else np.asarray(self.image[0])
+
+    def check(self) -> None:
+        """Refuse an image that can't be segmented.
+
+        Raises:
+            ValidationListError: it is 0 everywhere.
+        """
+        if not self.image.any():
+            raise ValidationListError(f"'{self.scan.image}' holds nothing but 0; export it again, or leave it out")
 
 
 class ValidationCases(Sequence[ValidationCase]):
@@ -153,7 +164,7 @@ class ValidationCases(Sequence[ValidationCase]):
         problems = []
         for index in range(len(self)):
             try:
-                self[index]
+                self[index].check()
             except (VolumeError, ValidationListError) as error:
                 problems.append(str(error))
         if problems:
@@ -170,8 +181,9 @@ class ValidationCases(Sequence[ValidationCase]):
         unknown = [int(value) for value in values if int(value) not in self.targets]
         if unknown:
             raise ValidationListError(
-                f"'{scan.label}' holds labels {unknown} without a target; give them one in "
-                f"data.real_validation_labels, e.g. {{{unknown[0]}: {IGNORED}}} to leave them out of the score"
+                f"'{scan.label}' holds labels {unknown} without a target; list all of its labels in "
+                f"data.real_validation_labels, with their targets, or {IGNORED} to leave one out of the score: "
+                f"{{1: 1, 2: 2, {unknown[0]}: {IGNORED}}}"
             )
         table = np.array([self.targets[int(value)] for value in values], np.uint8)
         return table[inverse].reshape(labels.shape)
@@ -201,23 +213,21 @@ def find_pairs_of_files(path: Path, option: str) -> list[ValidationScan]:
 def _listed(path: Path, option: str) -> list[ValidationScan]:
     if not path.is_file():
         raise ValidationListError(f"{option}={path} does not exist; check the path")
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if not {"image", "label"} <= set(reader.fieldnames or []):
-            raise ValidationListError(
-                f"'{path}' has the columns {reader.fieldnames}; its first line must be image,label or "
-                "image,label,contrast"
-            )
-        rows = [row for row in reader if (row["image"] or "").strip()]
+    columns, rows = read_table(path)
+    if not {"image", "label"} <= set(columns):
+        raise ValidationListError(
+            f"'{path}' has the columns {columns}; its first line must be image,label or image,label,contrast"
+        )
+    rows = [row for row in rows if row["image"].strip()]
     scans = []
     for row in rows:
-        label = path.parent / Path((row["label"] or "").strip()).expanduser()
+        label = path.parent / Path(row["label"].strip()).expanduser()
         cells = [cell.strip() for cell in row["image"].split(";")]
         image, *others = (path.parent / Path(cell).expanduser() if cell else None for cell in cells)
         if image is None:
             raise ValidationListError(f"'{path}': '{row['image']}' has no first image, which gives the grid; name it")
-        contrast = (row.get("contrast") or "").strip() or describe(image).contrast
-        scans.append(ValidationScan(image, label, contrast, tuple(others)))
+        contrast = row.get("contrast", "").strip() or describe(image).contrast
+        scans.append(ValidationScan(image, label, contrast, tuple(others), row.get("subject", "").strip()))
     if not scans:
         raise ValidationListError(f"'{path}' lists no scan; add one per line below image,label")
     return scans
