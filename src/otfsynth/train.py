@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from otfsynth.config.checks import ConfigurationError
 from otfsynth.config.command import Job, run_command
 from otfsynth.config.launchers import check_sweep_processes
 from otfsynth.config.root import TrainConfig
@@ -108,6 +109,11 @@ def _data_module(
     from otfsynth.data.validation import ValidationCases
 
     scans, targets = config.data.real_validation, config.data.real_validation_labels
+    if scans and config.synthesis.normalization == "none":
+        raise ConfigurationError(
+            "data.real_validation needs synthesis.normalization=zscore or minmax: intensities as simulated say nothing "
+            "of a real scan's"
+        )
     channels = config.synthesis.channels.count
     return SyntheticDataModule(
         bank,

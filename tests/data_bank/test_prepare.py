@@ -132,6 +132,13 @@ def test_empty_and_targetless_maps(scheme: LabelScheme, head: np.ndarray, head_a
         prepare(Volume((head > 0) * 515, head_affine, "skull.nii"), scheme, 1.0)
 
 
+def test_a_map_of_unlisted_labels_alone_is_named(scheme: LabelScheme) -> None:
+    lenient = LabelScheme.from_dict({**scheme.to_dict(), "unlisted": "background"})
+    foreign = Volume(np.full((5, 5, 5), 99, np.uint8), np.eye(4), "mask.nii.gz")
+    with pytest.raises(VolumeError, match=r"'mask.nii.gz' holds no voxel of any target"):
+        prepare(foreign, lenient, 1.0)
+
+
 def test_unlisted_labels_may_become_background(
     scheme: LabelScheme, head: np.ndarray, head_affine: np.ndarray, caplog: pytest.LogCaptureFixture
 ) -> None:

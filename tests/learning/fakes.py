@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -111,7 +112,9 @@ def toy_data(seed: int = 3, batch_size: int = 2, **options: object) -> Synthetic
     )
 
 
-def toy_module(optimizer: OptimizerConfig | None = None, **options: object) -> SegmentationModule:
+def toy_module(
+    optimizer: OptimizerConfig | None = None, run_config: dict[str, object] | None = None, **options: object
+) -> SegmentationModule:
     """A U-Net of three stages and 4-8-16 feature maps."""
     network = NetworkConfig(base_features=4, max_features=16, max_stages=3, min_feature_map_voxels=4)
     config = optimizer or OptimizerConfig(learning_rate=0.02, momentum=0.9, ema_decay=0.9)
@@ -120,7 +123,8 @@ def toy_module(optimizer: OptimizerConfig | None = None, **options: object) -> S
         plan_network(network, scheme.target_count, SIZE),
         scheme,
         config,
-        config={"seed": 3, "network": {"base_features": 4}},
+        config={"seed": 3, "network": {"base_features": 4}, "optimizer": dataclasses.asdict(config)}
+        | (run_config or {}),
         **options,  # type: ignore[arg-type]
     )
 

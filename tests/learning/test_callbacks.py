@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from otfsynth.config.trainer import TrainerConfig
 from otfsynth.data.validation import ValidationCase, ValidationCases, ValidationScan
 from otfsynth.learning import build_trainer, fit
 from otfsynth.learning.records import Records
+from otfsynth.learning.scores import PICTURED
 from otfsynth.volumes.figures import Panel, central_slices, draw_panels, plane
 from tests.learning.fakes import BlobSynthesizer, toy_data, toy_module, toy_trainer
 
@@ -67,6 +69,32 @@ def test_real_scan_is_scored_in_its_own_orientation() -> None:
     score = module.scores.scans[0]
     assert score.labels.shape == case.reference.shape
     assert min(score.dice) > 0.99
+
+
+def test_a_scan_is_normalised_as_the_samples_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.Tensor] = []
+    module = toy_module(run_config={"synthesis": {"normalization": "minmax"}})
+
+    class Witness(torch.nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            seen.append(image)
+            return torch.zeros(len(image), 4, *image.shape[2:])
+
+    module.average.network = Witness()  # type: ignore[union-attr]
+    module._score_scan(blob_scans()[0])
+    assert min(float(image.min()) for image in seen) == 0.0
+    assert max(float(image.max()) for image in seen) == pytest.approx(1.0)
+
+
+def test_of_many_scans_only_the_pictured_are_kept() -> None:
+    module, scans = toy_module(), [*blob_scans(), *blob_scans(), *blob_scans()]
+    for case in scans:
+        module._score_scan(case)
+    assert len(module.scores.scans) == PICTURED < len(scans)
+    module.scores.finish(SimpleNamespace(barrier=lambda name: None), world_size=1)
+    assert module.scores.metrics["real/dice"] == pytest.approx(np.mean([score.dice for score in module.scores.scans]))
+    module.on_validation_end()
+    assert not module.scores.scans
 
 
 def test_wandb_offline_gets_metrics_and_masks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

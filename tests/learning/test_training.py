@@ -92,7 +92,8 @@ def test_checkpoint_says_what_it_is(uninterrupted: tuple[Losses, Path]) -> None:
     assert contents["format"] == "otfsynth-checkpoint"
     checkpoint = load_checkpoint(folder / "checkpoints" / "last.ckpt")
     assert (checkpoint.step, checkpoint.sample_position) == (12, 24)
-    assert checkpoint.config == {"seed": 3, "network": {"base_features": 4}}
+    assert checkpoint.config["network"] == {"base_features": 4}
+    assert checkpoint.config["optimizer"]["learning_rate"] == 0.02
     assert checkpoint.scheme.target_names == ("background", "GM", "WM", "CSF")
     assert checkpoint.versions["torch"] == torch.__version__
     assert not list((folder / "checkpoints").glob("*.part"))
@@ -186,10 +187,37 @@ def test_best_checkpoint_survives_a_worse_validation(tmp_path: Path) -> None:
     assert best.read_bytes() == before
 
 
+def test_a_run_that_continues_anothers_checkpoint_has_a_best_one(
+    tmp_path: Path, uninterrupted: tuple[Losses, Path]
+) -> None:
+    path = uninterrupted[1] / "checkpoints" / "last.ckpt"
+    trainer = toy_trainer(tmp_path, max_steps=16)
+    for callback in trainer.callbacks:
+        if hasattr(callback, "best_path"):
+            callback.load_state_dict = lambda _, owner=callback: setattr(owner, "best_score", 2.0)
+    fit(trainer, toy_module(), toy_data(), resume=str(path))
+    assert load_checkpoint(tmp_path / "checkpoints" / "best.ckpt").step == 16
+
+
+def test_a_continued_run_has_the_settings_it_was_given(tmp_path: Path, uninterrupted: tuple[Losses, Path]) -> None:
+    """Its records say so, and a diverging run can be continued with a lower rate."""
+    path = str(uninterrupted[1] / "checkpoints" / "last.ckpt")
+    config = OptimizerConfig(learning_rate=1e-3, momentum=0.5, weight_decay=1e-4, ema_decay=0.9, schedule="constant")
+    trainer = toy_trainer(tmp_path, max_steps=16)
+    fit(trainer, toy_module(config), toy_data(), resume=path)
+    group = trainer.optimizers[0].param_groups[0]
+    assert (group["lr"], group["momentum"], group["weight_decay"]) == (1e-3, 0.5, 1e-4)
+    rows = csv.DictReader((tmp_path / "metrics.csv").open())
+    rates = [float(row["value"]) for row in rows if row["metric"] == "train/learning_rate"]
+    assert rates == [1e-3, 1e-3]
+
+
 def test_resume_with_another_network_is_refused(tmp_path: Path, uninterrupted: tuple[Losses, Path]) -> None:
     path = str(uninterrupted[1] / "checkpoints" / "last.ckpt")
     with pytest.raises(CheckpointError, match="ema_decay"):
         fit(toy_trainer(tmp_path), toy_module(OptimizerConfig(ema_decay=0.0)), toy_data(), resume=path)
+    with pytest.raises(CheckpointError, match=r"optimizer.name \(sgd there\)"):
+        fit(toy_trainer(tmp_path), toy_module(OptimizerConfig("adamw", ema_decay=0.9)), toy_data(), resume=path)
     with pytest.raises(ConfigurationError, match="seed=3"):
         fit(toy_trainer(tmp_path), toy_module(), toy_data(seed=4), resume=path)
 

@@ -144,8 +144,11 @@ def _whole_numbers(volume: Volume) -> np.ndarray:
 
 
 def _crop_to_content(indices: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Leave exactly one voxel of background around everything that is not background."""
-    box = ndimage.find_objects((indices != 0).view(np.uint8))[0]
+    """Leave exactly one voxel of background around everything that is not background; nothing else of an empty map."""
+    boxes = ndimage.find_objects((indices != 0).view(np.uint8))
+    if not boxes:
+        return np.zeros((3, 3, 3), indices.dtype), affine
+    box = boxes[0]
     cropped = np.pad(indices[box], 1)
     moved = affine.copy()
     moved[:3, 3] += affine[:3, :3] @ np.array([extent.start - 1 for extent in box])

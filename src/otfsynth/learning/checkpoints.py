@@ -59,7 +59,11 @@ def _to_file(state: dict[str, Any]) -> Checkpoint:
 def _from_file(checkpoint: Checkpoint) -> dict[str, Any]:
     weights = {NETWORK + name: value for name, value in checkpoint.network_weights.items()}
     weights |= {AVERAGE + name: value for name, value in (checkpoint.ema_weights or {}).items()}
-    about = {"network_plan": checkpoint.network_plan, "label_scheme": checkpoint.label_scheme}
+    about = {
+        "network_plan": checkpoint.network_plan,
+        "label_scheme": checkpoint.label_scheme,
+        "config": checkpoint.config,
+    }
     return {**checkpoint.training_state, "state_dict": weights, "otfsynth": about}
 
 
@@ -151,7 +155,9 @@ class Checkpoints(CheckpointCallback):
             return
         assert isinstance(pl_module, SegmentationModule)
         score = pl_module.scores.pseudo_dice_ema
-        improved = score is not None and (self.best_score is None or score > self.best_score)
+        # A run that continues another's checkpoint in a folder of its own has no best one yet.
+        best = self.best_score if self.best_path.is_file() else None
+        improved = score is not None and (best is None or score > best)
         if improved:
             self.best_score, self.best_step = score, trainer.global_step
         trainer.save_checkpoint(self.last_path)

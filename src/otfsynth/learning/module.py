@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import lightning.pytorch as pl
@@ -18,9 +17,10 @@ from otfsynth.inference.tiling import prediction_tile
 from otfsynth.labels import LabelScheme
 from otfsynth.learning.averaging import MovingAverage
 from otfsynth.learning.losses import DeepSupervisionLoss, DiceCrossEntropyLoss
-from otfsynth.learning.optimization import build_optimizer, build_schedule
+from otfsynth.learning.optimization import build_optimizer, build_schedule, settle
 from otfsynth.learning.scores import ValidationScores
 from otfsynth.networks import CheckpointError, NetworkPlan, build_network
+from otfsynth.networks.checkpoint import normalization_of
 from otfsynth.synthesis import SyntheticBatch
 
 
@@ -115,6 +115,10 @@ class SegmentationModule(pl.LightningModule):
         schedule = build_schedule(self.optimizer_config, optimizer, self.trainer.max_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    def on_train_start(self) -> None:
+        """A continued run has the settings that it was given, as its records say."""
+        settle(self.optimizer_config, self.trainer.optimizers[0], self.trainer.lr_scheduler_configs[0].scheduler)
+
     def on_validation_epoch_start(self) -> None:
         """Forget the scores of the last validation."""
         self.scores.start(self.device)
@@ -138,6 +142,10 @@ class SegmentationModule(pl.LightningModule):
         self.scores.finish(self.trainer.strategy, self.trainer.world_size)
         self.validations_done += 1
 
+    def on_validation_end(self) -> None:
+        """Let go of the scans; the pictures of them are drawn."""
+        self.scores.release()
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what a checkpoint says about the run, as plain data."""
         checkpoint["otfsynth"] = {
@@ -149,15 +157,18 @@ class SegmentationModule(pl.LightningModule):
         checkpoint["validation"] = {"done": self.validations_done, "pseudo_dice_ema": self.scores.pseudo_dice_ema}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Continue the validation scores; refuse a checkpoint of another network or label scheme.
+        """Continue the validation scores; refuse a checkpoint of another network, label scheme or optimiser.
 
         Raises:
-            CheckpointError: plan or scheme differ.
+            CheckpointError: plan, scheme or the kind of optimiser differ.
         """
         about = checkpoint["otfsynth"]
         differences = _differing(about["network_plan"], self.plan.to_dict())
         differences += _differing(about["label_scheme"], self.scheme.to_dict())
         has_average = any(name.startswith("average.") for name in checkpoint["state_dict"])
+        before = about["config"].get("optimizer", {}).get("name", self.optimizer_config.name)
+        if before != self.optimizer_config.name:
+            differences.append(f"optimizer.name ({before} there)")
         if has_average != (self.average is not None):
             differences.append(f"optimizer.ema_decay ({'kept' if has_average else 'not kept'} there)")
         if differences:
@@ -169,7 +180,6 @@ class SegmentationModule(pl.LightningModule):
         self.scores.pseudo_dice_ema = checkpoint["validation"]["pseudo_dice_ema"]
 
     def _score_scan(self, case: ValidationCase) -> None:
-        begin = time.perf_counter()
         predictor = SlidingWindowPredictor(
             self.evaluation_network,
             prediction_tile(self.plan.patch_size, self.plan.divisor),
@@ -177,12 +187,13 @@ class SegmentationModule(pl.LightningModule):
             self.device,
             overlap=0.25,
             input_channels=self.plan.input_channels,
+            normalization=normalization_of(self.run_config),
         )
         labels = predictor.predict(case.image, case.affine).labels
         confusion = confusion_matrix(
             torch.from_numpy(labels), torch.from_numpy(case.reference), self.plan.output_channels
         )
-        self.scores.add_scan(case, labels, confusion, time.perf_counter() - begin)
+        self.scores.add_scan(case, labels, confusion)
 
     def _formatted(self, image: Tensor) -> Tensor:
         return image.contiguous(memory_format=torch.channels_last_3d) if self.channels_last else image

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
@@ -15,20 +16,27 @@ from otfsynth.config.optimizer import OptimizerConfig
 
 def build_optimizer(config: OptimizerConfig, parameters: Iterable[nn.Parameter]) -> Optimizer:
     """SGD with Nesterov momentum, or AdamW."""
+    kind = torch.optim.SGD if config.name == "sgd" else torch.optim.AdamW
+    return kind(parameters, lr=config.learning_rate, **_settings(config))
+
+
+def _settings(config: OptimizerConfig) -> dict[str, Any]:
+    """What every group of parameters holds beside its learning rate."""
     if config.name == "sgd":
-        return torch.optim.SGD(
-            parameters,
-            lr=config.learning_rate,
-            momentum=config.momentum,
-            nesterov=config.momentum > 0,
-            weight_decay=config.weight_decay,
-        )
-    return torch.optim.AdamW(
-        parameters,
-        lr=config.learning_rate,
-        betas=(config.betas[0], config.betas[1]),
-        weight_decay=config.weight_decay,
-    )
+        return {
+            "momentum": config.momentum,
+            "nesterov": config.momentum > 0,
+            "weight_decay": config.weight_decay,
+        }
+    return {"betas": (config.betas[0], config.betas[1]), "weight_decay": config.weight_decay}
+
+
+def settle(config: OptimizerConfig, optimizer: Optimizer, schedule: LambdaLR) -> None:
+    """Give a continued run its own settings: the state that it was loaded with brought those of the run before."""
+    factor = schedule.lr_lambdas[0](schedule.last_epoch)
+    schedule.base_lrs = [config.learning_rate] * len(optimizer.param_groups)
+    for group in optimizer.param_groups:
+        group.update(_settings(config), initial_lr=config.learning_rate, lr=config.learning_rate * factor)
 
 
 def build_schedule(config: OptimizerConfig, optimizer: Optimizer, max_steps: int) -> LambdaLR:

@@ -12,14 +12,12 @@ from lightning.pytorch.loggers import WandbLogger
 
 from otfsynth.data.validation import ValidationCase
 from otfsynth.learning.module import SegmentationModule
-from otfsynth.learning.scores import ScanScore
+from otfsynth.learning.scores import PICTURED, ScanScore
 from otfsynth.volumes import spacing_of, to_canonical
 from otfsynth.volumes.figures import Panel, central_slices, draw_panels, grey_levels, intensity_window, plane
 
 SAMPLES = 8
 """Samples in the contact sheet of the training stream."""
-OVERLAYS = 4
-"""Validation samples, and real scans, that are drawn."""
 
 logger = logging.getLogger(__name__)
 
@@ -66,11 +64,11 @@ class Pictures(pl.Callback):
         """Collect the first samples with their predictions."""
         if (
             not isinstance(batch, ValidationCase)
-            and len(self._overlays) < OVERLAYS
+            and len(self._overlays) < PICTURED
             and self._is_due(trainer, pl_module)
         ):
             prediction = outputs["prediction"].cpu().numpy()
-            self._overlays += _panels(batch, prediction, OVERLAYS - len(self._overlays))
+            self._overlays += _panels(batch, prediction, PICTURED - len(self._overlays))
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw the collected samples, and the real scans where some were segmented."""
@@ -79,7 +77,7 @@ class Pictures(pl.Callback):
             return
         name = f"{trainer.global_step:07d}.png"
         self._draw(trainer, pl_module, self._overlays, "validation", f"validation_{name}")
-        scans = [_scan_panel(score) for score in pl_module.scores.scans[:OVERLAYS]]
+        scans = [_scan_panel(score) for score in pl_module.scores.scans]
         self._draw(trainer, pl_module, scans, "real", f"real_{name}")
 
     def _is_due(self, trainer: pl.Trainer, module: pl.LightningModule) -> bool:

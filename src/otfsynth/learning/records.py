@@ -139,7 +139,11 @@ class Records(pl.Callback):
         self.record(trainer, metrics)
         self._open_window(trainer)
         if not math.isfinite(loss):
-            logger.warning("the loss is %s at step %d; lower optimizer.learning_rate", loss, trainer.global_step)
+            logger.warning(
+                "the loss is %s at step %d, and the weights are lost; begin anew with a lower optimizer.learning_rate",
+                loss,
+                trainer.global_step,
+            )
 
 
 def _training_set(trainer: pl.Trainer) -> Any:

@@ -13,6 +13,9 @@ from torch import Tensor
 from otfsynth.data.validation import ValidationCase
 from otfsynth.evaluation import dice_per_label
 
+PICTURED = 4
+"""Validation samples, and real scans, that are drawn; of further scans only the scores are kept, or a hundred heads
+would fill memory."""
 EMA_KEPT = 0.9
 """Share of the moving average of the pseudo-Dice kept at each validation, nnU-Net's."""
 
@@ -26,7 +29,6 @@ class ScanScore:
     """uint8 (x, y, z), on the scan's grid."""
     dice: tuple[float, ...]
     """Per target above 0; NaN where neither segmentation has it."""
-    seconds: float
 
 
 class ValidationScores:
@@ -44,6 +46,7 @@ class ValidationScores:
         self.metrics: dict[str, float] = {}
         """Named scores of the last validation."""
         self.scans: list[ScanScore] = []
+        """The first real scans of the validation, until it ends."""
         self.pseudo_dice_ema: float | None = None
         self.start(torch.device("cpu"))
 
@@ -51,8 +54,10 @@ class ValidationScores:
         """Forget the last validation's counts."""
         labels = len(self.target_names)
         self._confusion = torch.zeros(labels, labels, dtype=torch.int64, device=device)
-        self._loss = torch.zeros((), dtype=torch.float64, device=device)
-        self._samples = torch.zeros((), dtype=torch.float64, device=device)
+        kind = torch.float32 if device.type == "mps" else torch.float64  # Apple's GPUs have no float64
+        self._loss = torch.zeros((), dtype=kind, device=device)
+        self._samples = torch.zeros((), dtype=kind, device=device)
+        self._rows: list[tuple[str, tuple[float, ...]]] = []
         self.scans = []
 
     def add_synthetic(self, confusion: Tensor, loss: Tensor) -> None:
@@ -61,10 +66,16 @@ class ValidationScores:
         self._loss += loss.detach()
         self._samples += 1
 
-    def add_scan(self, case: ValidationCase, labels: np.ndarray, confusion: Tensor, seconds: float) -> None:
+    def add_scan(self, case: ValidationCase, labels: np.ndarray, confusion: Tensor) -> None:
         """Add one real scan."""
         dice = tuple(dice_per_label(confusion)[1:].tolist())
-        self.scans.append(ScanScore(case, labels, dice, seconds))
+        self._rows.append((case.scan.contrast, dice))
+        if len(self.scans) < PICTURED:
+            self.scans.append(ScanScore(case, labels, dice))
+
+    def release(self) -> None:
+        """Let go of the scans."""
+        self.scans = []
 
     def finish(self, strategy: Any, world_size: int) -> None:
         """Compute :attr:`metrics` from the counts of all ranks."""
@@ -90,7 +101,7 @@ class ValidationScores:
         }
 
     def _real(self, world_size: int) -> dict[str, float]:
-        rows = [(score.case.scan.contrast, score.dice) for score in self.scans]
+        rows = self._rows
         if world_size > 1:
             gathered: list[Any] = [None] * world_size
             torch.distributed.all_gather_object(gathered, rows)

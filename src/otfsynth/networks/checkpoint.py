@@ -6,6 +6,7 @@ import os
 import pickle
 import platform
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -73,7 +74,7 @@ class Checkpoint:
     @property
     def normalization(self) -> str:
         """Of the intensities in training."""
-        return str(self.config.get("synthesis", {}).get("normalization", "zscore"))
+        return normalization_of(self.config)
 
     def build_network(self, ema: bool = True) -> nn.Module:
         """The network with its weights (averaged ones where kept and asked for), in evaluation mode, one output."""
@@ -81,6 +82,11 @@ class Checkpoint:
         network.load_state_dict(self.ema_weights if ema and self.ema_weights is not None else self.network_weights)
         set_deep_supervision(network, False)
         return network.eval()
+
+
+def normalization_of(config: Mapping[str, Any]) -> str:
+    """Normalisation of the intensities that a run's configuration, plain data, asks for."""
+    return str(config.get("synthesis", {}).get("normalization", "zscore"))
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: str | Path) -> None:
