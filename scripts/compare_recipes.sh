@@ -12,7 +12,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/comparison.sh"
 begin_comparison recipe_comparison "$@"
 runs="${RUNS:-reference reference_seed1 reference_seed2 no_curriculum easier_only random_contrasts physics_contrasts
     no_contrast_floor no_skull_strip no_fluid black_background subclasses no_partial_volume open_sulci no_shape_variety
-    no_deep_supervision no_average adamw_cosine small_patches wider_network}"
+    no_deep_supervision no_average cosine small_patches wider_network}"
 
 # Options of one recipe. What the curriculum's easier samples have of their own is changed with it.
 options_of() { # NAME
@@ -38,7 +38,7 @@ options_of() { # NAME
     no_shape_variety) options=(synthesis.shape_variety.probability=0) ;;
     no_deep_supervision) options=(network.deep_supervision=false) ;;
     no_average) options=(optimizer.ema_decay=0) ;;
-    adamw_cosine) options=(optimizer=adamw) ;;
+    cosine) options=(optimizer.schedule=cosine optimizer.warmup_steps=50) ;;
     small_patches) options=('data.patch_size=[48,48,48]' data.batch_size=2) ;;
     wider_network) options=(network=laptop) ;;
     *)

@@ -39,7 +39,7 @@ DIFFERENCES = {
     "no_shape_variety": ("synthesis.shape_variety.probability",),
     "no_deep_supervision": ("network.deep_supervision",),
     "no_average": ("optimizer.ema_decay",),
-    "adamw_cosine": ("optimizer",),
+    "cosine": ("optimizer.schedule", "optimizer.warmup_steps"),
     "small_patches": ("data.patch_size", "data.batch_size"),
     "wider_network": ("network",),
 }

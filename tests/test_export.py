@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ from otfsynth.config.compose import compose
 from otfsynth.config.export import ExportConfig
 from otfsynth.export import export
 from otfsynth.inference import SlidingWindowPredictor
+from otfsynth.labels import LabelScheme
+from otfsynth.models.card import NO_LESIONS, limits, trained_on
 from otfsynth.models.history import read_run
 from otfsynth.models.plain_paths import without_folders
 from tests.inference.heads import brain, brain_affine, write_checkpoint
@@ -165,6 +169,40 @@ def test_what_cannot_work_is_refused_before_anything_is_written(
     with pytest.raises(InputError, match=message):
         run(*overrides, folder=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("settings", "runs", "said"),
+    [
+        ({}, 1, "synthetic images alone"),
+        (
+            {"data": {"real_training": "pairs.csv", "real_training_probability": 0.2}},
+            1,
+            "real scans with their labels, 20%",
+        ),
+        ({"data": {"real_training": "pairs.csv", "real_training_probability": 0.0}}, 1, "synthetic images alone"),
+        ({"initial_weights": "model"}, 1, "began with the weights of `model`"),
+        ({"initial_weights": "last.ckpt"}, 3, "was trained on."),
+    ],
+)
+def test_the_card_says_what_was_trained_on(settings: dict[str, Any], runs: int, said: str) -> None:
+    assert said in trained_on(settings, runs)
+    assert ("synthetic images alone" in trained_on(settings, runs)) == ("20%" not in said)
+
+
+def test_limits_are_those_of_the_model() -> None:
+    scheme = LabelScheme.load("freesurfer")
+    assert limits({}, scheme)[-2:] == [NO_LESIONS, "Sides are not told apart."]
+    assert NO_LESIONS not in limits({"synthesis": {"lesions": {"target": "lesion"}}}, scheme)
+    sided = dataclasses.replace(
+        scheme,
+        target_labels=tuple(
+            4 if label == 41 else value
+            for label, value in zip(scheme.generation_labels, scheme.target_labels, strict=True)
+        ),
+        target_names=(*scheme.target_names, "right WM"),
+    )
+    assert "Sides are not told apart." not in limits({}, sided)
 
 
 def test_paths_lose_their_folders_and_nothing_else() -> None:

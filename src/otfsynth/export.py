@@ -19,15 +19,6 @@ if TYPE_CHECKING:
     from otfsynth.models.history import RunHistory
     from otfsynth.networks import Checkpoint
 
-LIMITS = (
-    "Not a medical device; for research. Look at every result (`index.html`).",
-    "Anatomies of children, of severe atrophy and of resections are not among those trained on.",
-    "Lesions are counted with the tissue that they lie in, or are mistaken for another; they are no structure of their "
-    "own.",
-    "It expects the brain alone: whole heads are skull-stripped first, and errors of that step are kept.",
-    "Sides are not told apart.",
-)
-
 logger = logging.getLogger(__name__)
 
 
@@ -38,7 +29,7 @@ def export(config: ExportConfig, job: Job) -> None:
         InputError: the checkpoint, a run or a report can't be used, or the folder holds a model already.
     """
     # Late, so that --help and a misspelt override answer at once
-    from otfsynth.models.card import render_card
+    from otfsynth.models.card import limits, render_card
     from otfsynth.models.plain_paths import without_folders
     from otfsynth.models.results import find_reports, read_report
     from otfsynth.models.shipped import MOST_MEGABYTES
@@ -58,7 +49,7 @@ def export(config: ExportConfig, job: Job) -> None:
     about = {
         "training": _training(config, checkpoint, runs, before.get("training", {})),
         "results": results or before.get("results", []),
-        "limits": [*LIMITS, *config.limits],
+        "limits": [*limits(checkpoint.config, checkpoint.scheme), *config.limits],
         "licence": config.licence,
         "notes": config.notes,
     }

@@ -73,6 +73,7 @@ MISTAKES = [
     ("resume=nowhere.ckpt", ["resume=nowhere.ckpt is no file"]),
     ("data.label_maps=/data/maps(1)", ["can't be read", """'data.label_maps="/data/maps(1)"'"""]),
     ("+network=tiny", ["write network=tiny"]),
+    ("labels=/data/mine.yaml", ["labels=/data/mine is unknown", "labels.file=FILE.yaml"]),
 ]
 
 

@@ -9,6 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from otfsynth.config.checks import ConfigurationError
 from otfsynth.config.data import DataConfig
 from otfsynth.config.labels import LabelsConfig
 from otfsynth.data.scheme_choice import resolve_labels, suggestion
@@ -76,6 +77,33 @@ def test_options_outside_the_table_are_kept(tmp_path):
     chosen = resolve_labels(LabelsConfig(name="auto", one_class_per_target=True), DataConfig())
     assert LabelScheme.from_config(chosen).class_names[:2] == ("background", "WM")
     assert LabelScheme.from_config(chosen).class_count == 5
+
+
+def test_files_of_lab2im_are_kept(tmp_path):
+    np.save(tmp_path / "labels.npy", [0, 1, 2, 3])
+    np.save(tmp_path / "classes.npy", [0, 1, 1, 2])
+    given = LabelsConfig(
+        name="auto",
+        generation_labels=str(tmp_path / "labels.npy"),
+        generation_classes=str(tmp_path / "classes.npy"),
+        unlisted="background",
+    )
+    scheme = LabelScheme.from_config(resolve_labels(given, write_maps(tmp_path, [1, 2, 3])))
+    assert (scheme.generation_labels, scheme.generation_classes) == ((0, 1, 2, 3), (0, 1, 1, 2))
+
+
+def test_a_table_of_ones_own(tmp_path):
+    table = tmp_path / "mine.yaml"
+    table.write_text("name: mine\ntarget_names: [background, tumour]\nrows: [{labels: 7, name: t, target: tumour}]\n")
+    chosen = resolve_labels(LabelsConfig(name="auto", file=str(table), unlisted="background"), DataConfig())
+    assert (chosen.name, chosen.target_names, chosen.unlisted) == ("mine", ["background", "tumour"], "background")
+    with pytest.raises(ConfigurationError, match=r"none.yaml"):
+        resolve_labels(LabelsConfig(name="auto", file=str(tmp_path / "none.yaml")), DataConfig())
+
+
+def test_targets_without_a_table_are_refused():
+    with pytest.raises(ConfigurationError, match=r"target_names.*labels.file"):
+        resolve_labels(LabelsConfig(name="auto", target_names=["background", "brain"]), DataConfig())
 
 
 def test_a_misfit_suggests_the_scheme_that_fits(tmp_path):

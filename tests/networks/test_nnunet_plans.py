@@ -12,7 +12,8 @@ from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 
 from otfsynth.config.checks import ConfigurationError
 from otfsynth.config.network import NetworkConfig
-from otfsynth.networks import build_network, plan_network
+from otfsynth.networks import NetworkPlan, build_network, plan_network
+from otfsynth.networks.nnunet_plans import read_nnunet_plans
 
 ARCHITECTURE: dict[str, Any] = {
     "network_class_name": "dynamic_network_architectures.architectures.unet.PlainConvUNet",
@@ -50,8 +51,12 @@ def written(folder: Path, plans: dict[str, Any]) -> str:
     return str(path)
 
 
+def planned(path: str, configuration: str = "3d_fullres") -> NetworkPlan:
+    return read_nnunet_plans(path, configuration, 1, 4)
+
+
 def test_same_weights_and_axes_turned_to_xyz(tmp_path: Path) -> None:
-    plan = plan_network(NetworkConfig(plans=written(tmp_path, PLANS)), 4)
+    plan = planned(written(tmp_path, PLANS))
     assert plan.patch_size == (64, 32, 16)
     assert plan.spacing_mm == (0.9, 1.0, 3.0)
     assert plan.strides == ((1, 1, 1), (2, 2, 1), (2, 2, 2))
@@ -64,13 +69,12 @@ def test_same_weights_and_axes_turned_to_xyz(tmp_path: Path) -> None:
 
 def test_transposed_plan(tmp_path: Path) -> None:
     plans = PLANS | {"transpose_forward": [2, 0, 1]}  # arrays are (x, z, y) then
-    plan = plan_network(NetworkConfig(plans=written(tmp_path, plans)), 4)
+    plan = planned(written(tmp_path, plans))
     assert plan.patch_size == (16, 64, 32)
 
 
 def test_inherited_configuration(tmp_path: Path) -> None:
-    config = NetworkConfig(plans=written(tmp_path, PLANS), plans_configuration="3d_big")
-    assert plan_network(config, 4).patch_size == (64, 32, 32)
+    assert planned(written(tmp_path, PLANS), "3d_big").patch_size == (64, 32, 32)
 
 
 def test_foreign_classes_are_never_imported(tmp_path: Path) -> None:
@@ -78,21 +82,33 @@ def test_foreign_classes_are_never_imported(tmp_path: Path) -> None:
         plans = copy.deepcopy(PLANS)
         plans["configurations"]["3d_fullres"]["architecture"]["arch_kwargs"][key] = value
         with pytest.raises(ConfigurationError, match=f"{key}={value}"):
-            plan_network(NetworkConfig(plans=written(tmp_path, plans)), 4)
+            planned(written(tmp_path, plans))
     plans = copy.deepcopy(PLANS)
     plans["configurations"]["3d_fullres"]["architecture"]["network_class_name"] = "tests.evil.Evil"
     with pytest.raises(ConfigurationError, match=r"tests\.evil\.Evil"):
-        plan_network(NetworkConfig(plans=written(tmp_path, plans)), 4)
+        planned(written(tmp_path, plans))
 
 
 def test_errors_name_the_file_and_what_it_has(tmp_path: Path) -> None:
     path = written(tmp_path, PLANS)
     with pytest.raises(ConfigurationError, match="it has: 3d_fullres, 3d_big, 2d"):
-        plan_network(NetworkConfig(plans=path, plans_configuration="3d_lowres"), 4)
+        planned(path, "3d_lowres")
     with pytest.raises(ConfigurationError, match="not a 3-D plan"):
-        plan_network(NetworkConfig(plans=path, plans_configuration="2d"), 4)
+        planned(path, "2d")
     with pytest.raises(ConfigurationError, match="cannot be read"):
-        plan_network(NetworkConfig(plans=str(tmp_path / "none.json")), 4)
+        planned(str(tmp_path / "none.json"))
     Path(path).write_text("{")
     with pytest.raises(ConfigurationError, match="is not JSON"):
-        plan_network(NetworkConfig(plans=path), 4)
+        planned(path)
+
+
+def test_a_plan_for_other_voxels_is_refused(tmp_path: Path) -> None:
+    """Scans would be brought to the plan's voxels, and heads come out larger than any that the network saw."""
+    plans = copy.deepcopy(PLANS)
+    with pytest.raises(ConfigurationError, match=r"voxels of 0.9 x 1 x 3 mm, and the samples have 1 x 1 x 1 mm.*cubic"):
+        plan_network(NetworkConfig(plans=written(tmp_path, plans)), 4)
+    plans["configurations"]["3d_fullres"]["spacing"] = [0.7, 0.7, 0.7]
+    config = NetworkConfig(plans=written(tmp_path, plans))
+    with pytest.raises(ConfigurationError, match=r"set data.spacing_mm=0.7"):
+        plan_network(config, 4)
+    assert plan_network(config, 4, spacing_mm=(0.7, 0.7, 0.7)).patch_size == (64, 32, 16)

@@ -56,6 +56,8 @@ class LabelsConfig:
     name: str = "unnamed"
     target_names: list[str] = field(default_factory=lambda: ["background", "GM", "WM", "CSF"])
     """Output classes in the order of their values; the first is background, value 0."""
+    file: str | None = None
+    """Path of a table of your own, a YAML file like those in ``conf/labels``; with ``labels=auto``."""
     rows: list[LabelRow] = field(default_factory=list)
     """The table; background (label 0) is understood and needs no row."""
     generation_labels: str | None = None
@@ -75,6 +77,10 @@ class LabelsConfig:
             )
         if len(set(self.target_names)) != len(self.target_names):
             raise checks.ConfigurationError(f"labels.target_names={list(self.target_names)} holds a name twice")
+        if self.file is not None and self.rows:
+            raise checks.ConfigurationError(
+                f"labels.file={self.file} is a table of its own, and labels={self.name} another; leave labels=auto"
+            )
         if self.generation_classes is not None and self.generation_labels is None:
             raise checks.ConfigurationError(
                 "labels.generation_classes needs labels.generation_labels, the labels its entries belong to; give both"

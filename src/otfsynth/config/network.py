@@ -31,7 +31,8 @@ class NetworkConfig:
     memory_budget_gb: float | None = None
     """Memory that training may take, by nnU-Net's estimate; it bounds the patch that is planned or refused."""
     plans: str | None = None
-    """Path of an nnU-Net ``plans.json``; its architecture, patch and spacing replace everything above."""
+    """Path of an nnU-Net ``plans.json``; its architecture and patch replace everything above. Its voxels must be
+    those of ``data.spacing_mm``."""
     plans_configuration: str = "3d_fullres"
 
     def __post_init__(self) -> None:

@@ -95,13 +95,14 @@ def _closest(key: str, schema: type[object], groups: Sequence[str]) -> str:
 
 
 def _unknown_option(file: str, options: Sequence[str]) -> str:
-    group, _, option = file.removesuffix(".yaml").rpartition("/")
+    group, _, option = file.removesuffix(".yaml").partition("/")
     names = sorted(name.rpartition("/")[2].removesuffix(".yaml") for name in options)
     close = difflib.get_close_matches(option, names, n=1)
     hint = f" (did you mean {close[0]}?)" if close else ""
     if not group:
         return f"there is no configuration '{option}'{hint}"
-    return f"{group}={option} is unknown{hint}; choose one of: {', '.join(names)}"
+    own = "; a table of your own is labels.file=FILE.yaml" if group.split("/")[0] == "labels" else ""
+    return f"{group}={option} is unknown{hint}; choose one of: {', '.join(names)}{own}"
 
 
 def _fields(schema: type[object]) -> dict[str, object]:

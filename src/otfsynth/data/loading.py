@@ -68,4 +68,5 @@ def load_synthesizer(
     elif isinstance(scheme, str):
         scheme = LabelScheme.load(scheme)
     bank = LabelBank.from_config(data, scheme, show_progress=False)
-    return Synthesizer(synthesis or SynthesisConfig(), bank, size, seed, device=device)
+    resolved = resolve_priors(synthesis or SynthesisConfig(), scheme.name)
+    return Synthesizer(resolved, bank, size, seed, device=device)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from otfsynth.config.checks import ConfigurationError
 from otfsynth.config.data import DataConfig
 from otfsynth.config.labels import LabelsConfig, load_labels_config
 from otfsynth.data.embedded import EMBEDDED
@@ -20,6 +21,8 @@ from otfsynth.volumes import VolumeError
 AUTO = "auto"
 SHIPPED = ("tissue", "freesurfer", "synthseg")
 """Candidates, from the fewest kinds of tissue to the most: the first that lists every label of the maps is taken."""
+KEPT = ("unlisted", "one_class_per_target", "generation_labels", "generation_classes")
+"""Options of ``labels`` that change what a table says, whichever it is."""
 EXAMINED = 3
 """Maps that are read to choose; the label bank then checks them all."""
 
@@ -27,20 +30,29 @@ logger = logging.getLogger(__name__)
 
 
 def resolve_labels(labels: LabelsConfig, data: DataConfig) -> LabelsConfig:
-    """Replace ``labels=auto`` by the shipped scheme that fits the maps of ``data``, and say so.
+    """Replace ``labels=auto`` by the table that ``labels.file`` names, or by the shipped one that fits the maps of
+    ``data``, and say so.
 
-    Options of ``labels`` that do not belong to a scheme's table (``unlisted``, ``one_class_per_target``) are kept.
+    Options of ``labels`` that do not belong to a table (:data:`KEPT`) are kept.
 
     Raises:
         LabelMapError: no shipped scheme lists the labels; the message says which labels each of them lacks.
+        ConfigurationError: targets are named beside a table that names its own, or the file is no table.
     """
-    if labels.name != AUTO or labels.rows:
+    if labels.rows or (labels.name != AUTO and labels.file is None):
         return labels
-    name = "freesurfer" if data.label_maps == EMBEDDED else _best_scheme(data, labels.unlisted == "background")
+    if labels.target_names != LabelsConfig().target_names:
+        raise ConfigurationError(
+            f"labels.target_names={list(labels.target_names)} are names of a table's own targets; write them into a "
+            "table with these targets and give it as labels.file"
+        )
+    name = labels.file or _shipped_scheme(labels, data)
     logger.info("labels=auto: %s", name)
-    return dataclasses.replace(
-        load_labels_config(name), unlisted=labels.unlisted, one_class_per_target=labels.one_class_per_target
-    )
+    return dataclasses.replace(load_labels_config(name), **{option: getattr(labels, option) for option in KEPT})
+
+
+def _shipped_scheme(labels: LabelsConfig, data: DataConfig) -> str:
+    return "freesurfer" if data.label_maps == EMBEDDED else _best_scheme(data, labels.unlisted == "background")
 
 
 def suggestion(scheme: LabelScheme, data: DataConfig) -> str:
@@ -61,7 +73,8 @@ def _best_scheme(data: DataConfig, may_drop_labels: bool) -> str:
     listing = "\n".join(f"  {name} lacks {_spelled(labels)}" for name, labels in missing.items())
     raise LabelMapError(
         f"labels=auto: no shipped label scheme lists every label of data.label_maps={data.label_maps}:\n{listing}\n"
-        "write a scheme for them (copy a file of conf/labels), or set labels.unlisted=background"
+        "write a table for them (copy a file of conf/labels) and give it as labels.file, or set "
+        "labels.unlisted=background"
     )
 
 

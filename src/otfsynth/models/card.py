@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from otfsynth.labels import LabelScheme
+
 CARD_TEMPLATE = "card.jinja"
+LIMITS = (
+    "Not a medical device; for research. Look at every result (`index.html`).",
+    "Anatomies of children, of severe atrophy and of resections are not among those trained on.",
+    "It expects the brain alone: whole heads are skull-stripped first, and errors of that step are kept.",
+)
+NO_LESIONS = (
+    "Lesions are counted with the tissue that they lie in, or are mistaken for another; they are no structure of "
+    "their own."
+)
 
 
 def render_card(description: dict[str, Any]) -> str:
@@ -22,9 +33,38 @@ def render_card(description: dict[str, Any]) -> str:
     environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
     return environment.get_template(CARD_TEMPLATE).render(
         **description,
+        trained_on=trained_on,
         ranges=ranges(description["config"].get("synthesis", {})),
         tables=[result_table(result) for result in description["results"]],
     )
+
+
+def trained_on(config: dict[str, Any], runs: int) -> str:
+    """What the images were, by the configuration of the training, the last of ``runs`` that the card lists."""
+    data = config.get("data", {})
+    share = data.get("real_training_probability", 0.0) if data.get("real_training") else 0.0
+    if share > 0:
+        return (
+            f"Trained on images that otfsynth drew while training and on real scans with their labels, {share:.0%} of "
+            "the samples."
+        )
+    words = (
+        "Trained on synthetic images alone, which\notfsynth drew while training: no real scan, and no label of one, "
+        "was trained on"
+    )
+    start = config.get("initial_weights") if runs < 2 else None
+    return f"{words}, in the run below, which began with the weights of `{start}`." if start else f"{words}."
+
+
+def limits(config: dict[str, Any], scheme: LabelScheme) -> list[str]:
+    """What every such model can't do, and what this one can't."""
+    known = list(LIMITS)
+    if config.get("synthesis", {}).get("lesions", {}).get("target") is None:
+        known.append(NO_LESIONS)
+    targets = dict(zip(scheme.generation_labels, scheme.target_labels, strict=True))
+    if all(targets[left] == targets[right] for left, right in scheme.sided_pairs):
+        known.append("Sides are not told apart.")
+    return known
 
 
 def ranges(synthesis: dict[str, Any]) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ data set on disk).
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -45,10 +46,16 @@ def plan_network(
         input_channels: image channels.
 
     Raises:
-        ConfigurationError: the patch does not fit the strides or the memory budget.
+        ConfigurationError: the patch does not fit the strides or the memory budget, or the plan not the voxels.
     """
     if config.plans is not None:
-        return read_nnunet_plans(config.plans, config.plans_configuration, input_channels, output_channels)
+        plan = read_nnunet_plans(config.plans, config.plans_configuration, input_channels, output_channels)
+        if not np.allclose(plan.spacing_mm, spacing_mm, rtol=1e-3):
+            raise ConfigurationError(
+                f"network.plans={config.plans} is for voxels of {_spelled(plan.spacing_mm)} mm, and the samples have "
+                f"{_spelled(spacing_mm)} mm: {_remedy(plan.spacing_mm)}"
+            )
+        return dataclasses.replace(plan, spacing_mm=_floats(spacing_mm))
     if patch_size is None:
         return _plan_patch(config, output_channels, spacing_mm, batch_size, input_channels)
     plan = _plan_topology(config, patch_size, spacing_mm, input_channels, output_channels)
@@ -99,7 +106,7 @@ def _plan_topology(
         input_channels=input_channels,
         output_channels=output_channels,
         patch_size=_triple(padded),
-        spacing_mm=(float(spacing_mm[0]), float(spacing_mm[1]), float(spacing_mm[2])),
+        spacing_mm=_floats(spacing_mm),
         features_per_stage=tuple(min(config.base_features * 2**stage, config.max_features) for stage in range(stages)),
         kernel_sizes=tuple(_triple(kernel) for kernel in kernels),
         strides=tuple(_triple(stride) for stride in strides),
@@ -133,6 +140,21 @@ def _plan_patch(
         # such as 224 are not skipped on the way from 256 to 192.
         finer = _plan_topology(config, shorter, spacing_mm, input_channels, output_channels).divisor[axis]
         patch[axis] -= finer
+
+
+def _spelled(spacing_mm: Sequence[float]) -> str:
+    return " x ".join(f"{step:g}" for step in spacing_mm)
+
+
+def _remedy(spacing_mm: Sequence[float]) -> str:
+    if max(spacing_mm) - min(spacing_mm) < 1e-3:
+        return f"set data.spacing_mm={spacing_mm[0]:g}"
+    return "samples have cubic voxels; let nnU-Net plan for a cubic spacing, or do without a plan"
+
+
+def _floats(values: Sequence[float]) -> tuple[float, float, float]:
+    first, second, third = (float(value) for value in values)
+    return (first, second, third)
 
 
 def _triple(values: Sequence[int]) -> Triple:
