@@ -56,6 +56,34 @@ def test_header_is_inherited(tmp_path: Path) -> None:
     assert written.header.get_xyzt_units() == ("mm", "sec")
 
 
+@pytest.mark.parametrize("codes", [(4, 1), (1, 0), (0, 1), (0, 0)])
+def test_both_forms_of_a_scan_are_kept_on_its_grid_and_set_on_another(tmp_path: Path, codes: tuple[int, int]) -> None:
+    image = nib.Nifti1Image(ramp(), AFFINE)
+    scanner = AFFINE.copy()
+    scanner[:3, 3] += [5, -3, 2]  # the qform as scanned; the sform as aligned later
+    image.set_sform(AFFINE, codes[0])
+    image.set_qform(scanner, codes[1])
+    nib.save(image, tmp_path / "in.nii.gz")
+    source = read_volume(tmp_path / "in.nii.gz")
+    write_volume(tmp_path / "out.nii.gz", source.data, source.affine, source.header)
+    written = nib.load(tmp_path / "out.nii.gz")
+    stored = nib.load(tmp_path / "in.nii.gz")
+    assert written.get_qform(coded=True)[1] == codes[1]
+    assert written.get_sform(coded=True)[1] == codes[0]
+    np.testing.assert_allclose(written.get_qform(), stored.get_qform(), atol=1e-5)
+    np.testing.assert_allclose(written.get_sform(), stored.get_sform(), atol=1e-5)
+    np.testing.assert_allclose(written.affine, stored.affine, atol=1e-5)
+
+    moved = source.affine + np.diag([0.5, 0, 0, 0])
+    write_volume(tmp_path / "moved.nii.gz", source.data, moved, source.header)
+    cut = write_volume(tmp_path / "cut.nii.gz", source.data[1:], source.affine, source.header)
+    for path, affine in ((tmp_path / "moved.nii.gz", moved), (cut, source.affine)):
+        other = nib.load(path)
+        np.testing.assert_allclose(other.affine, affine, atol=1e-5)
+        assert other.header["sform_code"] > 0
+        assert other.header["qform_code"] > 0
+
+
 def test_scale_of_the_file_is_applied(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Image(ramp().astype(np.float64) * 0.5 + 3, AFFINE, dtype=np.int16), tmp_path / "a.nii")
     np.testing.assert_allclose(read_volume(tmp_path / "a.nii").data, ramp() * 0.5 + 3, atol=2e-3)

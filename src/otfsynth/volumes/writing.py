@@ -23,7 +23,8 @@ def write_volume(path: str | Path, data: np.ndarray, affine: np.ndarray, header:
         path: the folder is made where it is missing.
         data: (x, y, z) or (x, y, z, channels); bool is stored as uint8, float64 as float32, int64 as int32.
         affine: (4, 4) voxel index to RAS world millimetres.
-        header: header of the volume that the data derive from: units, codes and description are kept.
+        header: header of the volume that the data derive from: units, codes and description are kept, and both forms
+            where ``affine`` is its own.
 
     Raises:
         VolumeError: the suffix is unknown, or what was written can't be read back (a full disk, for example).
@@ -92,7 +93,12 @@ def _nifti(values: np.ndarray, affine: np.ndarray, header: Any) -> nib.Nifti1Ima
     image.header["cal_min"] = image.header["cal_max"] = 0
     if inherited is None:
         image.header.set_xyzt_units("mm")
-    sform, qform = (int(inherited[code]) if inherited is not None else 2 for code in ("sform_code", "qform_code"))
-    image.set_sform(affine, sform or 2)
-    image.set_qform(affine, qform or 2)
+    if inherited is None or not _is_grid_of(inherited, values.shape, affine):
+        sform, qform = (int(inherited[code]) if inherited is not None else 2 for code in ("sform_code", "qform_code"))
+        image.set_sform(affine, sform or 2)
+        image.set_qform(affine, qform or 2)
     return image
+
+
+def _is_grid_of(header: nib.Nifti1Header, shape: tuple[int, ...], affine: np.ndarray) -> bool:
+    return header.get_data_shape()[:3] == shape[:3] and bool(np.allclose(header.get_best_affine(), affine))
