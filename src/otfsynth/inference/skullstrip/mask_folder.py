@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from otfsynth.data.scan_names import describe
+from otfsynth.inference.output_names import derivative_stem
 from otfsynth.inference.preparation import from_canonical
 from otfsynth.inference.skullstrip.stripper import SkullStripError
 from otfsynth.volumes import Grid, Volume, corner_distance_mm, is_volume_name, read_volume, to_canonical, volume_stem
@@ -102,13 +104,16 @@ def _names(case: str, stem: str) -> list[tuple[str, tuple[str, ...]]]:
     """Names under which masks of a case may be filed, and the folders that each of them must lie in.
 
     The case; its file, below the folders by which the case is told from others of the same file name (``a__scan`` is
-    ``a/scan``); and BIDS names without their suffix, since a mask belongs to a session and not to a contrast.
+    ``a/scan``); the name of the BIDS derivative that ``predict`` writes, which tells contrasts apart; and BIDS names
+    without their suffix, for one mask that serves all contrasts of a session.
     """
     names: list[tuple[str, tuple[str, ...]]] = [(case, ())]
     prefix = case.removesuffix(f"__{stem}")
     if case != stem:
         names.append((stem, tuple(prefix.split("__")) if prefix != case else ()))
     if stem.startswith("sub-") and "_" in stem and prefix == case:
+        described = describe(Path(case))
+        names += [(derivative_stem(described), ())] if described.entities else []
         names.append((stem.rpartition("_")[0], ()))
     return names
 
