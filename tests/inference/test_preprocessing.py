@@ -19,7 +19,7 @@ from otfsynth.config.preprocess import PreparationConfig, PreprocessConfig
 from otfsynth.inference import ImageError
 from otfsynth.inference.grid_steps import crop_or_pad, reorient
 from otfsynth.inference.intensity_steps import clip_to_percentiles, correct_bias, denoise, match_histogram
-from otfsynth.inference.preprocessing import PreprocessingError, prepare_scan, preprocess
+from otfsynth.inference.preprocessing import PreprocessingError, prepare_scan, preprocess, reference_intensities
 from otfsynth.preprocess import preprocess as command
 from otfsynth.volumes import Volume, read_volume, spacing_of, write_volume
 
@@ -194,6 +194,15 @@ def test_all_steps_together_work_on_one_scan(tmp_path: Path) -> None:
     assert prepared.data.shape == (32, 32, 32)
     assert (prepared.data.min(), prepared.data.max()) == (0, 1)
     assert np.isfinite(prepared.data).all()
+
+
+def test_the_reference_of_histograms_may_lie_in_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_volume(tmp_path / "reference.nii.gz", 3 * blob((15, 15, 11)), np.eye(4))
+    config = PreparationConfig(**UNTOUCHED | {"histogram_reference": "~/reference.nii.gz"})
+    assert len(reference_intensities(config)) > 100
 
 
 def test_scans_without_content_are_refused() -> None:
