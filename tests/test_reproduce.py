@@ -132,8 +132,10 @@ def test_the_whole_script_gives_table_and_gallery(shared: Path, tmp_path: Path) 
     checkpoint = write_checkpoint(tmp_path / "a.ckpt")
     variables = {**os.environ, "OTFSYNTH_PYTHON": sys.executable, "PYTHONPATH": str(ROOT / "src")}
     script = [str(ROOT / "scripts" / "reproduce_real_scans.sh"), str(shared), str(checkpoint), str(tmp_path / "out")]
+    earlier = write_volume(tmp_path / "out" / "predictions" / "earlier_dseg.nii.gz", np.ones((9, 9, 9)), np.eye(4))
     result = subprocess.run(["bash", *script], env=variables, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
+    assert not earlier.exists()
     found = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert found["bars"] == 8 + 6
     assert len(found["cases"]) == 9
