@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import gzip
 import logging
+import os
+import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 
-from otfsynth.volumes import VolumeError, is_volume_name, read_volume, volume_stem, write_bytes_atomically, write_volume
+from otfsynth.volumes import (
+    VolumeError,
+    is_volume_name,
+    read_volume,
+    remove_abandoned_parts,
+    remove_file,
+    volume_stem,
+    write_bytes_atomically,
+    write_volume,
+    writing,
+)
 
 AFFINE = np.array([[-1.5, 0, 0, 10], [0, 0, 2.0, -20], [0, -1.0, 0, 30], [0, 0, 0, 1]])
 
@@ -102,6 +117,41 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.undo()
     assert (tmp_path / "a.bin").read_bytes() == b"old"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_two_processes_may_write_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of them in the middle of the other."""
+    path, syncs = tmp_path / "a.csv", []
+
+    def other_process(_: int) -> None:
+        syncs.append(None)
+        if len(syncs) == 1:
+            write_bytes_atomically(path, b"theirs")
+            assert path.read_bytes() == b"theirs"
+
+    monkeypatch.setattr(writing.os, "fsync", other_process)
+    write_bytes_atomically(path, b"mine, and longer")
+    assert path.read_bytes() == b"mine, and longer"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_parts_of_killed_processes_are_removed_and_no_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    ours, parts = socket.gethostname(), {}
+    for name, pid, host in (("dead", killed.pid, ours), ("alive", os.getpid(), ours), ("far", 1, f"{ours}-2.cluster")):
+        parts[name] = tmp_path / f"a-1-b.csv.0123abcd-{pid}-{host}.part"
+        parts[name].write_bytes(b"half")
+    remove_abandoned_parts(tmp_path)
+    assert {name for name, part in parts.items() if part.exists()} == {"alive", "far"}
+    hours_ago = time.time() - 3 * 3600
+    os.utime(parts["far"], (hours_ago, hours_ago))
+    remove_abandoned_parts(tmp_path)
+    assert {name for name, part in parts.items() if part.exists()} == {"alive"}
+    (tmp_path / "a-1-b.csv").write_bytes(b"whole")
+    (tmp_path / "a-1-b.csv2").write_bytes(b"another")
+    remove_file(tmp_path / "a-1-b.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["a-1-b.csv2"]
 
 
 def test_unknown_suffix_is_refused(tmp_path: Path) -> None:
