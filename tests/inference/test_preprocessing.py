@@ -289,3 +289,24 @@ def test_stripping_and_preparation_go_together(tmp_path: Path) -> None:
     output = run(tmp_path, "method=mask", f"stripping.mask_folder={tmp_path / 'masks'}")
     assert np.array_equal(read_volume(output / "a_desc-preproc_mask.nii.gz").data > 0, mask)
     assert np.array_equal(read_volume(output / "a_desc-preproc.nii.gz").data != 0, mask)
+
+
+def test_resuming_prepares_changed_scans_again_and_a_failed_one_leaves_nothing(tmp_path: Path) -> None:
+    for case in ("a", "b"):
+        write_volume(tmp_path / "scans" / f"{case}.nii.gz", blob((12, 20, 9)), OBLIQUE)
+    output = run(tmp_path)
+    times = {case: (output / f"{case}_desc-preproc.nii.gz").stat().st_mtime_ns for case in "ab"}
+    write_volume(tmp_path / "scans" / "a.nii.gz", 2 * blob((12, 20, 9)), OBLIQUE)
+    run(tmp_path, "resume=true")
+    again = {
+        case for case, time in times.items() if (output / f"{case}_desc-preproc.nii.gz").stat().st_mtime_ns != time
+    }
+    assert again == {"a"}
+    (tmp_path / "scans" / "b.nii.gz").write_bytes(b"no scan any more")
+    with pytest.raises(SystemExit):
+        run(tmp_path, "resume=true")
+    assert sorted(path.name for path in output.glob("*.nii.gz")) == [
+        "a_desc-preproc.nii.gz",
+        "a_desc-preproc_mask.nii.gz",
+    ]
+    assert [line.split(",")[0] for line in (output / "preprocess.csv").read_text().splitlines()] == ["case", "a"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 from otfsynth.data.scan import Scan
@@ -38,6 +39,20 @@ class OutputNames:
     picture: Path
     record: Path
     description: Path | None
+
+    def files(self, folder: Path) -> list[Path]:
+        """Paths of all files of the case, its record first; probabilities of an earlier model's targets among them.
+
+        Args:
+            folder: of the results.
+        """
+        paths = [self.record, self.labels, self.mask, *self.probabilities, self.picture]
+        paths += [self.description] if self.description is not None else []
+        files = [folder / path for path in paths]
+        for path in self.probabilities[:1]:
+            stem = path.name.rpartition("_label-")[0]
+            files += sorted((folder / path.parent).glob(f"{escape(stem)}_label-*_probseg.nii.gz"))
+        return list(dict.fromkeys(files))
 
 
 def output_names(scan: Scan, layout: str, target_names: Sequence[str], space_mm: float | None = None) -> OutputNames:
