@@ -127,15 +127,24 @@ def test_rows_hold_means_bars_and_baseline(summary: ModuleType) -> None:
     assert summary.worst_first(model)[0]["case"] == "e"
 
 
+def test_nothing_of_a_run_before_is_scored_where_this_one_fails(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    for name in ("predictions", "scores", "baseline"):
+        (output / name).mkdir(parents=True)
+        (output / name / "earlier").touch()
+    script = ["bash", str(ROOT / "scripts" / "reproduce_real_scans.sh"), str(tmp_path), "", str(output)]
+    ended = subprocess.run(script, env=os.environ | {"OTFSYNTH_PYTHON": "false"}, capture_output=True, check=False)
+    assert ended.returncode != 0
+    assert not list(output.iterdir())
+
+
 @pytest.mark.slow
 def test_the_whole_script_gives_table_and_gallery(shared: Path, tmp_path: Path) -> None:
     checkpoint = write_checkpoint(tmp_path / "a.ckpt")
     variables = {**os.environ, "OTFSYNTH_PYTHON": sys.executable, "PYTHONPATH": str(ROOT / "src")}
     script = [str(ROOT / "scripts" / "reproduce_real_scans.sh"), str(shared), str(checkpoint), str(tmp_path / "out")]
-    earlier = write_volume(tmp_path / "out" / "predictions" / "earlier_dseg.nii.gz", np.ones((9, 9, 9)), np.eye(4))
     result = subprocess.run(["bash", *script], env=variables, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert not earlier.exists()
     found = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert found["bars"] == 8 + 6
     assert len(found["cases"]) == 9
