@@ -13,8 +13,8 @@ shared="${1:-${OTFSYNTH_SHARED_DATA:-$ROOT/../shared/data}}"
 checkpoint="${2:-null}"
 output="${3:-real_scans}"
 if [ -n "${OTFSYNTH_PYTHON:-}" ]; then VENV_PYTHON="$OTFSYNTH_PYTHON"; else setup_environment; fi
-# Scores of a run before would otherwise stand beside the new ones where something fails.
-rm -rf "$output/scores" "$output/baseline_scores" "$output/baseline" "$output/summary.md" "$output/summary.json"
+# What a run before left would otherwise stand beside the new, or be scored, where something fails.
+rm -rf "$output/predictions" "$output/scores" "$output/baseline_scores" "$output/baseline" "$output/summary.md" "$output/summary.json"
 
 say "inputs and baseline"
 "$VENV_PYTHON" "$ROOT/scripts/reproduce_inputs.py" "$shared" "$output" ${SCORED_ONLY:+--scored-only}

@@ -85,6 +85,39 @@ def test_frozen_samples_give_the_numbers_of_fresh_ones(scans: Path, tmp_path: Pa
     assert frozen == pytest.approx(fresh, abs=1e-4)
 
 
+def frozen_head(folder: Path, image: str) -> None:
+    """A bright cube of brain in a wide grey head, and its labels."""
+    head = np.full((30, 30, 30), 20, np.float32)
+    head[[0, -1]] = 0
+    head[10:20, 10:20, 10:20] = 100
+    write_volume(folder / "imagesTr" / image, head + np.arange(30, dtype=np.float32), np.eye(4))
+    labels = np.zeros(head.shape, np.uint8)
+    labels[10:20, 10:20, 10:20] = 1
+    write_volume(folder / "labelsTr" / "head.nii.gz", labels, np.eye(4))
+
+
+@pytest.mark.parametrize("channel", ["_0000", "_0001", ""])
+def test_labels_are_found_whichever_channel_an_image_is(scans: Path, tmp_path: Path, channel: str) -> None:
+    frozen_head(tmp_path / "frozen", f"head{channel}.nii.gz")
+    run(tmp_path, f"synthetic={tmp_path / 'frozen' / 'imagesTr'}", f"real={scans}", "output=out")
+    images = pd.read_csv(tmp_path / "out" / "images.csv").set_index("kind")
+    assert images.loc["synthetic", "foreground_ml"] == pytest.approx(1.0)
+    assert "have no labels" not in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_whole_heads_are_not_compared_in_silence(scans: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    frozen_head(tmp_path / "frozen", "head_0000.nii.gz")
+    (tmp_path / "frozen" / "labelsTr" / "head.nii.gz").unlink()
+    given = (f"synthetic={tmp_path / 'frozen' / 'imagesTr'}", f"real={scans}")
+    run(tmp_path, *given, "output=out")
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "1 of 1 synthetic images have no labels" in page
+    assert "labelsTr/head.nii.gz" in page
+    assert "set region=all" in caplog.text
+    run(tmp_path, *given, "output=all", "region=all")
+    assert "have no labels" not in (tmp_path / "all" / "report.html").read_text()
+
+
 def test_a_bad_scan_is_named_the_others_go_on_and_the_exit_code_is_1(
     scans: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

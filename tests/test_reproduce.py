@@ -127,6 +127,17 @@ def test_rows_hold_means_bars_and_baseline(summary: ModuleType) -> None:
     assert summary.worst_first(model)[0]["case"] == "e"
 
 
+def test_nothing_of_a_run_before_is_scored_where_this_one_fails(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    for name in ("predictions", "scores", "baseline"):
+        (output / name).mkdir(parents=True)
+        (output / name / "earlier").touch()
+    script = ["bash", str(ROOT / "scripts" / "reproduce_real_scans.sh"), str(tmp_path), "", str(output)]
+    ended = subprocess.run(script, env=os.environ | {"OTFSYNTH_PYTHON": "false"}, capture_output=True, check=False)
+    assert ended.returncode != 0
+    assert not list(output.iterdir())
+
+
 @pytest.mark.slow
 def test_the_whole_script_gives_table_and_gallery(shared: Path, tmp_path: Path) -> None:
     checkpoint = write_checkpoint(tmp_path / "a.ckpt")

@@ -25,14 +25,15 @@ if TYPE_CHECKING:
     from otfsynth.data.scan import Scan
     from otfsynth.data.scans import ScanList
     from otfsynth.inference.ensemble import Ensemble
+    from otfsynth.inference.output_names import OutputNames
     from otfsynth.inference.records import CaseRecord
     from otfsynth.inference.segmenter import ScanSegmenter
     from otfsynth.inference.skullstrip import Stripper
 
 MIRROR_AXES = (0,)
 """Targets have no sides, so that a head mirrored from left to right is as good as any; none is upside down."""
-RESULT_SETTINGS = ("skullstrip", "stripping", "space", "tta", "overlap", "keep_largest_component", "fill_holes")
-"""Settings that change label maps: results of a run with others are done again when resuming."""
+RESULT_SETTINGS = ("space", "tta", "overlap", "keep_largest_component", "fill_holes")
+"""Settings that change label maps, besides those of skull-stripping: with others, resuming does results again."""
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ def predict(config: PredictConfig, job: Job) -> None:
     stripper = choose_stripper(config.skullstrip, config.stripping)
     run = _Run(config, found, ensemble, stripper, output)
     run.start()
-    outcome = run_cases(found.scans, run.work, "segmenting", config.progress)
+    outcome = run_cases(found.scans, run.work, "segmenting", config.progress, run.results.failures)
     try:
         run.finish(outcome.failures)
     except (InputError, OSError) as error:
@@ -72,25 +73,27 @@ class _Run:
     def __init__(
         self, config: PredictConfig, found: ScanList, ensemble: Ensemble, stripper: Stripper, output: Path
     ) -> None:
+        from otfsynth.inference.results import Results
+
         self.config = config
         self.found = found
         self.ensemble = ensemble
         self.stripper = stripper
         self.output = output
         self.device = _device(config.device)
-        self.fingerprint = _fingerprint(config, ensemble)
+        self.fingerprint = _fingerprint(config, ensemble, stripper)
         self.names = ensemble.target_names
-        self.records: dict[str, CaseRecord] = {}
+        self.results = Results(output, self.fingerprint, self.names)
         self.kept = 0
         self._segmenter: ScanSegmenter | None = None
-        _check_names(found, self.names)
+        _check_outputs(found, self.names, output)
 
     def start(self) -> None:
         """Say what will be done, and write what is known beforehand."""
         from otfsynth.inference.cases import log_channels, log_left_out
         from otfsynth.inference.output_names import BIDS_LAYOUTS
         from otfsynth.inference.outputs import write_dataset_description, write_label_table
-        from otfsynth.inference.records import of_other_cases, read_records
+        from otfsynth.volumes import remove_abandoned_parts
 
         log_left_out(self.found.skipped)
         logger.info("%-16s %d, layout %s", "scans", len(self.found.scans), self.found.layout)
@@ -102,31 +105,32 @@ class _Run:
             logger.info("%-16s %s", "model" if described else "checkpoint", f"{named}: {path}" if named else path)
         mirrors = "averaged with its mirror image" if self.config.tta else "no mirror image"
         logger.info("%-16s %s, %s, %s", "network", self.device, self._precision(), mirrors)
+        remove_abandoned_parts(self.output)
         write_label_table(self.output, self.names)
         if self.found.layout in BIDS_LAYOUTS:
             models = ", ".join(filter(None, self.ensemble.described))
             write_dataset_description(self.output, self.found.root, f"with the model {models}" if models else "")
-        others = of_other_cases(read_records(self.output), {scan.case for scan in self.found.scans})
-        alike = [record for record in others if record.fingerprint == self.fingerprint]
-        self.records = {record.case: record for record in alike}
-        if len(alike) < len(others):
+        others = self.results.otherwise_made() - {scan.case for scan in self.found.scans}
+        if others:
             logger.warning(
                 "'%s' holds %d case(s) of other checkpoints or settings; the tables leave them out",
                 self.output,
-                len(others) - len(alike),
+                len(others),
             )
 
     def work(self, scan: Scan) -> None:
         """Segment one scan and write all that belongs to it; its record comes last."""
         from otfsynth.inference.case_picture import draw_case
+        from otfsynth.inference.cases import start_over
         from otfsynth.inference.output_names import output_names
-        from otfsynth.inference.outputs import record_of, write_description, write_volume_table, write_volumes
+        from otfsynth.inference.outputs import record_of, write_description, write_volumes
 
         config = self.config
         names = output_names(scan, self.found.layout, self.names, config.space_mm)
-        if config.resume and self._keep(scan, self.output / names.record):
+        masks = self.stripper.sources(scan.path, scan.case)
+        if config.resume and self._keep(scan, names, masks):
             return
-        (self.output / names.record).unlink(missing_ok=True)
+        start_over([*names.files(self.output), self.results.failures.path(scan.case)], [*scan.files, *masks])
         if self._segmenter is None:
             self._segmenter = self._build_segmenter()
         segmented = self._segmenter(scan)
@@ -134,25 +138,18 @@ class _Run:
         if names.description is not None:
             write_description(self.output / names.description, scan, self.found.root, config.space_mm)
         draw_case(segmented, scan.case, self.names, self.output / names.picture)
-        record = record_of(scan, segmented, names, volumes, self.fingerprint, self.names)
+        record = record_of(scan, segmented, names, volumes, self.fingerprint, self.names, masks)
         record.write(self.output / names.record)
-        self.records[scan.case] = record
-        write_volume_table(self.output / "volumes.csv", list(self.records.values()), self.names)
+        self.results.write_volumes()
         _log_case(record)
 
     def finish(self, failures: dict[str, str]) -> None:
         """Write the tables, the page and what the run was made with."""
-        from otfsynth.inference.cases import CaseResults, report_failures
-        from otfsynth.inference.index_page import write_index
-        from otfsynth.inference.outputs import write_json, write_quality_table, write_volume_table
-        from otfsynth.inference.quality import assess
+        from otfsynth.inference.cases import report_failures
+        from otfsynth.inference.outputs import write_json
 
-        records = list(self.records.values())
-        judged = assess(records)
         if self.kept:
             logger.info("%-16s %d case(s) were done already", "resumed", self.kept)
-        write_volume_table(self.output / "volumes.csv", records, self.names)
-        write_quality_table(self.output / "quality.csv", judged, records, self.names)
         about = self._about()
         write_json(self.output / "run.json", about)
         used = ", ".join(
@@ -162,20 +159,22 @@ class _Run:
             )
         )
         footer = f"otfsynth {about['versions']['otfsynth']}, {used}"
-        write_index(self.output / "index.html", judged, records, failures, self.found.skipped, self.names, footer)
+        self.results.write_all(failures, self.found.skipped, footer)
         logger.info("%-16s %s", "volumes", self.output / "volumes.csv")
         logger.info("%-16s %s", "to look at", self.output / "index.html")
-        report_failures(CaseResults(failures=failures), len(self.found.scans), self.output)
+        report_failures(failures, len(self.found.scans), self.output)
 
-    def _keep(self, scan: Scan, path: Path) -> bool:
+    def _keep(self, scan: Scan, names: OutputNames, masks: tuple[Path, ...]) -> bool:
         """Whether a case is done already; its record then counts as this run's."""
-        from otfsynth.inference.output_names import output_names
+        from otfsynth.inference.cases import explanation
         from otfsynth.inference.records import CaseRecord, why_not_done
 
-        record = CaseRecord.read(path)
+        record = CaseRecord.read(self.output / names.record)
         config = self.config
-        reason = why_not_done(record, scan, self.fingerprint, self.output, config.space_mm is None)
-        names = output_names(scan, self.found.layout, self.names, config.space_mm)
+        try:
+            reason = why_not_done(record, scan, masks, self.fingerprint, self.output, config.space_mm is None)
+        except Exception as error:  # of the scan: found again when it is read
+            reason = explanation(error)
         wanted = [names.labels, *(names.probabilities if config.save_probabilities else ())]
         wanted += [names.mask] if config.save_mask and config.space_mm is None else []
         if record is not None and not reason and not {path.as_posix() for path in wanted} <= set(record.volumes):
@@ -184,7 +183,6 @@ class _Run:
             if record is not None:
                 logger.info("%s is done again: %s", scan.case, reason)
             return False
-        self.records[scan.case] = record
         self.kept += 1
         return True
 
@@ -259,17 +257,22 @@ def _device(wanted: str) -> torch.device:
     return device
 
 
-def _fingerprint(config: PredictConfig, ensemble: Ensemble) -> str:
+def _fingerprint(config: PredictConfig, ensemble: Ensemble, stripper: Stripper) -> str:
     """Hexadecimal digest of what decides about the label maps."""
-    settings = {name: value for name, value in dataclasses.asdict(config).items() if name in RESULT_SETTINGS}
-    settings["stripping"] = {key: value for key, value in settings["stripping"].items() if key != "device"}
+    from otfsynth.inference.skullstrip import what_decides
+
+    settings: dict[str, Any] = {name: getattr(config, name) for name in RESULT_SETTINGS}
+    settings["stripping"] = what_decides(config.skullstrip, config.stripping, stripper)
     contents = {"checkpoints": sorted(ensemble.digests), "tile": ensemble.tile, **settings}
     return hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()
 
 
-def _check_names(found: ScanList, target_names: tuple[str, ...]) -> None:
-    from otfsynth.inference.output_names import colliding_names
+def _check_outputs(found: ScanList, target_names: tuple[str, ...], output: Path) -> None:
+    from otfsynth.inference.output_names import BIDS_LAYOUTS, colliding_names
+    from otfsynth.inference.outputs import check_dataset
 
+    if found.layout in BIDS_LAYOUTS:
+        check_dataset(output)
     collisions = colliding_names(found.scans, found.layout, target_names)
     if collisions:
         path, cases = next(iter(collisions.items()))

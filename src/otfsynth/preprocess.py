@@ -42,25 +42,27 @@ def preprocess(config: PreprocessConfig, job: Job) -> None:
     # Late, so that --help and a misspelt override answer at once
     from otfsynth.inference.case_table import CaseTable
     from otfsynth.inference.cases import find_inputs, report_failures, run_cases
+    from otfsynth.inference.failures import Failures
     from otfsynth.inference.preprocessing import reference_intensities
     from otfsynth.inference.skullstrip import choose_stripper
+    from otfsynth.volumes import remove_abandoned_parts
 
     output = Path(config.output).expanduser()
     scans = find_inputs(config.input, config.input_layout, results=(IMAGE_ENDING, MASK_ENDING))
     stripper = choose_stripper(config.method, config.stripping)
     reference = reference_intensities(config.steps) if config.steps.histogram_reference is not None else None
     logger.info("%d scan(s); skull-stripping by %s", len(scans), stripper.reason)
+    remove_abandoned_parts(output)
     _keep_settings(config, output)
     table = CaseTable(output / "preprocess.csv", COLUMNS)
 
     def work(scan: Scan) -> None:
         prepare_one(scan, config, stripper, reference, output, table)
 
-    outcome = run_cases(scans, work, "preparation", config.progress)
-    for case in outcome.failures:
-        table.drop(case)
+    outcome = run_cases(scans, work, "preparation", config.progress, Failures(output))
+    table.write()
     logger.info("%-16s %s", "prepared scans", output)
-    report_failures(outcome, len(scans), output)
+    report_failures(outcome.failures, len(scans), output)
     if outcome.failures:
         sys.exit(outcome.exit_code)
 
@@ -88,17 +90,27 @@ def prepare_one(
     """
     import numpy as np
 
+    from otfsynth.inference.cases import start_over
+    from otfsynth.inference.failures import Failures
     from otfsynth.inference.outline import draw_outline
     from otfsynth.inference.preprocessing import prepare_scan
-    from otfsynth.inference.skullstrip import find_brain
+    from otfsynth.inference.records import source_of
+    from otfsynth.inference.skullstrip import find_brain, what_decides
     from otfsynth.inference.skullstrip.output import volume_ml
     from otfsynth.volumes import read_volume, spacing_of, write_volume
 
     begin = time.perf_counter()
     image, mask = output / f"{scan.case}{IMAGE_ENDING}", output / f"{scan.case}{MASK_ENDING}"
-    if config.resume and scan.case in table.rows and _are_whole(image, mask):
+    picture = output / "qc" / f"{scan.case}.png"
+    masks = stripper.sources(scan.path, scan.case)
+    settings = what_decides(config.method, config.stripping, stripper)
+    same = config.resume and table.is_of(scan.case, {"source": source_of(scan, masks), **settings})
+    if same and _are_whole(image, mask):
         logger.info("%s: kept, its results are whole", scan.case)
         return
+    start_over(
+        [table.records.path(scan.case), image, mask, picture, Failures(output).path(scan.case)], [scan.path, *masks]
+    )
     volume = read_volume(scan.path)
     method, reason, found = "none", "whole head", None
     if config.method != "none":
@@ -113,8 +125,9 @@ def prepare_one(
     size, seconds = f"{volume_ml(inside, grid):.1f}", f"{time.perf_counter() - begin:.1f}"
     if config.pictures:
         title = f"{scan.case}   {shape} voxels of {spacing} mm\n{reason}"
-        draw_outline(grid, inside, output / "qc" / f"{scan.case}.png", title)
-    table.put(dict(zip(COLUMNS, (scan.case, method, reason, shape, spacing, size, seconds), strict=True)))
+        draw_outline(grid, inside, picture, title)
+    row = dict(zip(COLUMNS, (scan.case, method, reason, shape, spacing, size, seconds), strict=True))
+    table.put(row, {"source": source_of(scan, masks), **settings})
     logger.info("%s: %s voxels of %s mm in %s s; %s", scan.case, shape, spacing, seconds, reason)
 
 

@@ -42,7 +42,7 @@ def quality(config: QualityConfig, job: Job) -> None:
     scans = find_scans(config.real, config.real_layout).scans
     notes: list[str] = []
     real = [_real_source(scan, config.region, notes) for scan in scans]
-    synthetic, count = _fresh(config, folder) if config.synthetic == FRESH else _frozen(config)
+    synthetic, count = _fresh(config, folder) if config.synthetic == FRESH else _frozen(config, notes)
     x, y, z = config.box_mm
     preparation = Preparation(config.spacing_mm, (x, y, z), config.normalization)
     logger.info("%-16s %d real, %d synthetic", "images", len(scans), count)
@@ -112,25 +112,42 @@ def _fresh_source(synthesizer: Synthesizer, record: SynthesisParameters, region:
     return ImageSource(f"sample {record.key.index}", record.mixture.source, load)
 
 
-def _frozen(config: QualityConfig) -> tuple[Iterator[ImageSource], int]:
-    """Images of a folder; with ``region=brain`` their labels, in nnU-Net's layout, say where the brain is."""
+def _frozen(config: QualityConfig, notes: list[str]) -> tuple[Iterator[ImageSource], int]:
+    """Images of a folder; with ``region=brain`` their labels, in nnU-Net's layout, say where the brain is.
+
+    Images without labels are compared as they are, which a note says.
+    """
     from otfsynth.data.scans import find_scans
     from otfsynth.evaluation.image_quality import brain_of
     from otfsynth.evaluation.image_quality_study import ImageSource, LoadedImage
     from otfsynth.volumes import read_volume
 
     scans = find_scans(config.synthetic).scans
+    labels = {scan.case: _labels_of(scan.path) for scan in scans} if config.region == "brain" else {}
+    lacking = [case for case, path in labels.items() if not path.is_file()]
+    if lacking:
+        notes.append(
+            f"{len(lacking)} of {len(scans)} synthetic images have no labels that say where their brain is "
+            f"('{labels[lacking[0]]}', for example, is not there): all of them that is not 0 is compared. Put the "
+            "labels there, strip the images first, or set region=all."
+        )
+        logger.warning("%s", notes[-1])
 
     def source(scan: Scan) -> ImageSource:
         def load() -> LoadedImage:
             volume = read_volume(scan.path)
-            labels = scan.path.parent.with_name("labelsTr") / re.sub(r"_0000(?=\.)", "", scan.path.name)
-            brain = brain_of(read_volume(labels).data) if config.region == "brain" and labels.is_file() else None
+            path = labels.get(scan.case)
+            brain = brain_of(read_volume(path).data) if path is not None and path.is_file() else None
             return LoadedImage(volume.data, volume.affine, brain)
 
         return ImageSource(scan.case, scan.contrast or "frozen", load)
 
     return (source(scan) for scan in scans), len(scans)
+
+
+def _labels_of(image: Path) -> Path:
+    """Where nnU-Net keeps the labels of an image, whichever channel of its head it is."""
+    return image.absolute().parent.with_name("labelsTr") / re.sub(r"_\d{4}(?=\.)", "", image.name)
 
 
 def _tracked(sources: Iterable[ImageSource], count: int, description: str, show: bool) -> Iterable[ImageSource]:

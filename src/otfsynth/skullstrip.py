@@ -35,24 +35,26 @@ def skullstrip(config: SkullStripConfig, job: Job) -> None:
     # Late, so that --help and a misspelt override answer at once
     from otfsynth.inference.case_table import CaseTable
     from otfsynth.inference.cases import find_inputs, report_failures, run_cases
+    from otfsynth.inference.failures import Failures
     from otfsynth.inference.skullstrip import choose_stripper
     from otfsynth.inference.skullstrip.output import BRAIN_ENDING, MASK_ENDING
+    from otfsynth.volumes import remove_abandoned_parts
 
     output = Path(config.output).expanduser()
     scans = find_inputs(config.input, config.input_layout, results=(BRAIN_ENDING, MASK_ENDING))
     stripper = choose_stripper(config.method, config.stripping)
     logger.info("%d scan(s); skull-stripping by %s", len(scans), stripper.reason)
     output.mkdir(parents=True, exist_ok=True)
+    remove_abandoned_parts(output)
     table = CaseTable(output / "skullstrip.csv", COLUMNS)
 
     def work(scan: Scan) -> None:
         strip_scan(scan, config, stripper, output, table)
 
-    outcome = run_cases(scans, work, "skull-stripping", config.progress)
-    for case in outcome.failures:
-        table.drop(case)
+    outcome = run_cases(scans, work, "skull-stripping", config.progress, Failures(output))
+    table.write()
     logger.info("%-16s %s", "masks and brains", output)
-    report_failures(outcome, len(scans), output)
+    report_failures(outcome.failures, len(scans), output)
     if outcome.failures:
         sys.exit(outcome.exit_code)
 
@@ -70,28 +72,35 @@ def strip_scan(scan: Scan, config: SkullStripConfig, stripper: Stripper, output:
     Raises:
         InputError: the scan can't be read, or no brain was found.
     """
+    from otfsynth.inference.cases import start_over
+    from otfsynth.inference.failures import Failures
     from otfsynth.inference.outline import draw_outline
-    from otfsynth.inference.skullstrip import find_brain
+    from otfsynth.inference.records import source_of
+    from otfsynth.inference.skullstrip import find_brain, what_decides
     from otfsynth.inference.skullstrip.output import BrainFiles, volume_ml
     from otfsynth.volumes import read_volume
 
     begin = time.perf_counter()
-    volume = read_volume(scan.path)
-    files = BrainFiles.of(output, scan.case)
-    kept = files.read_mask(volume) if config.resume else None
-    if kept is not None:
+    files, picture = BrainFiles.of(output, scan.case), output / "qc" / f"{scan.case}.png"
+    masks = stripper.sources(scan.path, scan.case)
+    settings = what_decides(config.method, config.stripping, stripper)
+    same = config.resume and table.is_of(scan.case, {"source": source_of(scan, masks), **settings})
+    if same and files.are_whole(scan.path):
         logger.info("%s: kept, its results are whole", scan.case)
-        if scan.case not in table.rows:
-            size = f"{volume_ml(kept, volume):.1f}"
-            table.put(dict(zip(COLUMNS, (scan.case, "", "kept from an earlier run", size, ""), strict=True)))
         return
+    start_over(
+        [table.records.path(scan.case), files.mask, files.brain, picture, Failures(output).path(scan.case)],
+        [scan.path, *masks],
+    )
+    volume = read_volume(scan.path)
     brain = find_brain(volume, config.method, stripper, scan.path, scan.case)
     files.write(scan.path, volume, brain.mask)
     size, seconds = f"{volume_ml(brain.mask, volume):.1f}", f"{time.perf_counter() - begin:.1f}"
     if config.pictures:
         title = f"{scan.case}   {size} ml, method {brain.method}\n{brain.reason}"
-        draw_outline(volume, brain.mask, output / "qc" / f"{scan.case}.png", title)
-    table.put(dict(zip(COLUMNS, (scan.case, brain.method, brain.reason, size, seconds), strict=True)))
+        draw_outline(volume, brain.mask, picture, title)
+    row = dict(zip(COLUMNS, (scan.case, brain.method, brain.reason, size, seconds), strict=True))
+    table.put(row, {"source": source_of(scan, masks), **settings})
     logger.info("%s: %s ml by %s in %s s; %s", scan.case, size, brain.method, seconds, brain.reason)
 
 

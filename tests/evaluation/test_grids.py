@@ -13,10 +13,10 @@ from otfsynth.evaluation.grids import (
     GridError,
     align,
     describe_grid,
-    probability_files,
     read_labels,
     same_grid,
 )
+from otfsynth.evaluation.probabilities import probability_files
 from otfsynth.evaluation.targets import TargetMap
 from otfsynth.volumes import Grid
 from tests.evaluation.volumes import CSF, GM, WM, head, write
@@ -95,6 +95,59 @@ def test_probabilities_are_interpolated_and_the_likeliest_wins(tmp_path: Path) -
     # Half way: GM .2, WM .25, CSF .475, background .075
     assert pair.prediction[1, 1].tolist() == [WM, CSF, CSF]
     assert aligned(prediction, reference, "prediction").resampled == "prediction"
+
+
+def write_case(folder: Path, labels: np.ndarray) -> tuple[Path, Path]:
+    """A prediction in slices of 2 mm with its probabilities, 0.9 for its label, and a reference in slices of 1 mm."""
+    affine = np.diag([1.0, 1.0, 2.0, 1.0])
+    for value, name in enumerate(NAMES[1:], start=1):
+        share = np.where(labels == value, 0.9, 0.02).astype(np.float16).astype(np.float32)
+        write(folder / f"p_label-{name}_probseg.nii.gz", share, affine)
+    reference = write(folder / "r.nii.gz", np.full((*labels.shape[:2], 2 * labels.shape[2]), GM, np.uint8))
+    return write(folder / "p_dseg.nii.gz", labels, affine), reference
+
+
+def test_labels_that_were_corrected_or_tidied_win_over_their_probabilities(tmp_path: Path) -> None:
+    labels = np.random.default_rng(0).integers(0, 4, (6, 5, 4)).astype(np.uint8)
+    prediction, reference = write_case(tmp_path, labels)
+    assert aligned(prediction, reference).resampled == "probabilities"
+    turned_prediction = write(prediction, *turned(labels, np.diag([1.0, 1.0, 2.0, 1.0]), "LIA"))
+    assert aligned(turned_prediction, reference).resampled == "probabilities"
+    for value in (0, 1, 2, 3):
+        corrected = labels.copy()
+        corrected[2, 3, 1] = (labels[2, 3, 1] + 1 + value) % 4
+        write(prediction, corrected, np.diag([1.0, 1.0, 2.0, 1.0]))
+        pair = aligned(prediction, reference)
+        if value == 3:  # once round
+            assert pair.resampled == "probabilities"
+            continue
+        assert pair.resampled == "labels"
+        assert pair.prediction[2, 3, 2] == corrected[2, 3, 1]
+        with pytest.raises(GridError, match=r"are not those of its labels.*set resample=prediction"):
+            aligned(prediction, reference, "probabilities")
+        assert aligned(prediction, reference, "prediction").resampled == "prediction"
+
+
+def test_probabilities_of_an_earlier_model_or_grid_are_not_used(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    prediction, reference = write_case(tmp_path, rng.integers(0, 4, (6, 5, 4)).astype(np.uint8))
+    write(prediction, rng.integers(0, 4, (6, 5, 4)).astype(np.uint8), np.diag([1.0, 1.0, 2.0, 1.0]))
+    assert aligned(prediction, reference).resampled == "labels"
+    write(prediction, np.ones((6, 5, 5), np.uint8), np.diag([1.0, 1.0, 2.0, 1.0]))
+    assert aligned(prediction, reference).resampled == "labels"
+
+
+def test_what_a_prediction_leaves_out_does_not_count(tmp_path: Path) -> None:
+    labels, reference = head(), head()
+    labels[:12] = 255
+    path = write(tmp_path / "r.nii.gz", reference)
+    targets = TargetMap({**TARGETS.targets, 255: 255}, "labels")
+    for name, affine in (("same", np.eye(4)), ("moved", np.diag([1.0, 1.0, 1.01, 1.0]))):
+        prediction = write(tmp_path / f"{name}.nii.gz", labels, affine)
+        pair = align(prediction, read_labels(prediction, targets), read_labels(path, TARGETS), "prediction", NAMES)
+        assert (pair.reference[:12] == 255).all()
+        assert not pair.prediction[:12].any()
+        assert np.array_equal(pair.reference[12:], reference[12:])
 
 
 def test_probabilities_of_bids_derivatives_are_found_under_either_order_of_names(tmp_path: Path) -> None:

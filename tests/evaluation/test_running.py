@@ -102,6 +102,42 @@ def test_two_processes_give_the_same_outcomes_in_the_same_order(tmp_path: Path) 
             assert first.scores.metrics == second.scores.metrics
 
 
+def test_labels_of_predictions_that_do_not_count_are_left_out(tmp_path: Path) -> None:
+    labels = head()
+    labels[4:7, 4:20, 4:20] = 9  # a face of the cube of GM: neither for nor against
+    for contrast in ("T1w", "T2w"):
+        write(tmp_path / "p" / f"sub-1_{contrast}_dseg.nii.gz", labels)
+    write(tmp_path / "r" / "sub-1_dseg.nii.gz", head())
+    result = run(config(tmp_path, prediction_labels={1: 1, 2: 2, 3: 3, 9: 255}))
+    assert result.problems == ()
+    assert value(result, "sub-1_T1w", "GM", "dice") == 1.0
+    assert value(result, "sub-1_T1w", "GM", "reference_volume_mm3") == (head() == GM).sum() - 3 * 16 * 16
+    assert set(result.agreement["dice"]) == {1.0}
+
+
+def test_a_session_that_cannot_be_compared_does_not_stop_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for subject in (1, 2):
+        for contrast in ("T1w", "T2w"):
+            write(tmp_path / "p" / f"sub-{subject}_{contrast}_dseg.nii.gz", head())
+        write(tmp_path / "r" / f"sub-{subject}_dseg.nii.gz", head())
+    import otfsynth.evaluation.running as running
+
+    real = running.session_agreement
+
+    def failing(session, *rest):  # type: ignore[no-untyped-def]
+        if session.subject == "1":
+            raise ZeroDivisionError("by 0")
+        return real(session, *rest)
+
+    monkeypatch.setattr(running, "session_agreement", failing)
+    result = run(config(tmp_path))
+    assert result.problems == ("agreement of 1: ZeroDivisionError: by 0",)
+    assert set(result.agreement["subject"]) == {"2"}
+    assert result.summary is not None
+
+
 def test_lists_say_what_must_be_there_and_folders_what_may(tmp_path: Path) -> None:
     for case in ("a", "b"):
         write(tmp_path / "p" / f"{case}.nii.gz", head())

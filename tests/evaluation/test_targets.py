@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,38 @@ def test_given_targets_replace_the_scheme() -> None:
         mapped(targets, 4)
     with pytest.raises(TargetError, match=r"targets \[7\]; there are 0 background, 1 GM, 2 WM, 3 CSF"):
         reference_targets(TISSUE, {1: 7})
+
+
+def test_the_table_that_a_message_spells_works_when_given(tmp_path: Path) -> None:
+    given = reference_targets(TISSUE, {1: 3, 2: 1, 3: 2})
+    freesurfer = reference_targets(LabelScheme.load("freesurfer"), None)
+    own = prediction_targets(TISSUE, None, tmp_path)
+    for targets, values, expected in (
+        (given, (0, 1, 2, 9), [0, 3, 1, 255]),
+        (freesurfer, (0, 2, 42, 999), [0, 2, 1, 255]),
+        (own, (0, 1, 3, 7), [0, 1, 3, 255]),
+    ):
+        with pytest.raises(TargetError, match="must hold all labels that occur") as caught:
+            mapped(targets, *values)
+        setting, table = re.search(r'"(\w+)=(\{.*?\})"', str(caught.value)).groups()  # type: ignore[union-attr]
+        assert setting == targets.setting
+        entries = {int(pair.split(":")[0]): int(pair.split(":")[1]) for pair in table[1:-1].split(",")}
+        again = (reference_targets if setting == "reference_labels" else prediction_targets)(
+            TISSUE, entries, *([tmp_path] if setting == "prediction_labels" else [])
+        )
+        assert mapped(again, *values) == expected
+    with pytest.raises(TargetError, match="3: 2"):  # other files may need the other entries
+        mapped(given, 9)
+    with pytest.raises(TargetError, match=r"copy a file of conf/labels\) and give scheme=FILE\.yaml"):
+        mapped(own, *range(100))
+
+
+def test_targets_of_ones_own_need_a_scheme(tmp_path: Path) -> None:
+    (tmp_path / "dseg.tsv").write_text("index\tname\n1\tlesion\n")
+    with pytest.raises(TargetError, match=r"names lesion, .*scheme=FILE\.yaml"):
+        prediction_targets(TISSUE, None, tmp_path)
+    with pytest.raises(TargetError, match=r"names targets \[4\].*scheme=FILE\.yaml"):
+        prediction_targets(TISSUE, {1: 4}, tmp_path)
 
 
 def test_what_references_do_not_label_can_be_left_out() -> None:

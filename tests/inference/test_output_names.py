@@ -61,6 +61,9 @@ def test_other_files_of_a_bids_case() -> None:
     folder = Path("sub-01/ses-2/anat")
     assert names.probabilities[0] == folder / "sub-01_ses-2_space-T2w_label-GM_probseg.nii.gz"
     assert names.mask == folder / "sub-01_ses-2_space-T2w_desc-brain_mask.nii.gz"
+    coarse = output_names(describe(Path("sub-01_ses-2_T2w.nii.gz")), "bids", TARGETS, 8.0)
+    assert coarse.mask == names.mask  # it lies on the scan's own grid
+    assert coarse.probabilities[0] == folder / "sub-01_ses-2_space-T2w_res-8mm_label-GM_probseg.nii.gz"
     assert describe(names.labels).contrast == "T2w"  # an evaluation finds the contrast again
 
 

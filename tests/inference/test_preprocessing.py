@@ -19,7 +19,7 @@ from otfsynth.config.preprocess import PreparationConfig, PreprocessConfig
 from otfsynth.inference import ImageError
 from otfsynth.inference.grid_steps import crop_or_pad, reorient
 from otfsynth.inference.intensity_steps import clip_to_percentiles, correct_bias, denoise, match_histogram
-from otfsynth.inference.preprocessing import PreprocessingError, prepare_scan, preprocess
+from otfsynth.inference.preprocessing import PreprocessingError, prepare_scan, preprocess, reference_intensities
 from otfsynth.preprocess import preprocess as command
 from otfsynth.volumes import Volume, read_volume, spacing_of, write_volume
 
@@ -196,6 +196,15 @@ def test_all_steps_together_work_on_one_scan(tmp_path: Path) -> None:
     assert np.isfinite(prepared.data).all()
 
 
+def test_the_reference_of_histograms_may_lie_in_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_volume(tmp_path / "reference.nii.gz", 3 * blob((15, 15, 11)), np.eye(4))
+    config = PreparationConfig(**UNTOUCHED | {"histogram_reference": "~/reference.nii.gz"})
+    assert len(reference_intensities(config)) > 100
+
+
 def test_scans_without_content_are_refused() -> None:
     with pytest.raises(ImageError, match="empty or constant"):
         preprocess(Volume(np.zeros((5, 5, 5)), np.eye(4), "scan"), PreparationConfig())
@@ -280,3 +289,24 @@ def test_stripping_and_preparation_go_together(tmp_path: Path) -> None:
     output = run(tmp_path, "method=mask", f"stripping.mask_folder={tmp_path / 'masks'}")
     assert np.array_equal(read_volume(output / "a_desc-preproc_mask.nii.gz").data > 0, mask)
     assert np.array_equal(read_volume(output / "a_desc-preproc.nii.gz").data != 0, mask)
+
+
+def test_resuming_prepares_changed_scans_again_and_a_failed_one_leaves_nothing(tmp_path: Path) -> None:
+    for case in ("a", "b"):
+        write_volume(tmp_path / "scans" / f"{case}.nii.gz", blob((12, 20, 9)), OBLIQUE)
+    output = run(tmp_path)
+    times = {case: (output / f"{case}_desc-preproc.nii.gz").stat().st_mtime_ns for case in "ab"}
+    write_volume(tmp_path / "scans" / "a.nii.gz", 2 * blob((12, 20, 9)), OBLIQUE)
+    run(tmp_path, "resume=true")
+    again = {
+        case for case, time in times.items() if (output / f"{case}_desc-preproc.nii.gz").stat().st_mtime_ns != time
+    }
+    assert again == {"a"}
+    (tmp_path / "scans" / "b.nii.gz").write_bytes(b"no scan any more")
+    with pytest.raises(SystemExit):
+        run(tmp_path, "resume=true")
+    assert sorted(path.name for path in output.glob("*.nii.gz")) == [
+        "a_desc-preproc.nii.gz",
+        "a_desc-preproc_mask.nii.gz",
+    ]
+    assert [line.split(",")[0] for line in (output / "preprocess.csv").read_text().splitlines()] == ["case", "a"]

@@ -173,6 +173,51 @@ def test_resume_keeps_whole_results_and_makes_the_others_again(scans: Path, capl
     assert read_volume(output / "a_brain.nii.gz").data.shape == (5, 5, 5)
 
 
+def test_resume_redoes_what_another_mask_or_scan_would_give(scans: Path, caplog: pytest.LogCaptureFixture) -> None:
+    output = strip(scans)
+    larger = np.zeros(SHAPE, np.uint8)
+    larger[1:13, 1:11, 1:9] = 1
+    write_volume(scans.parent / "masks" / "a_mask.nii.gz", larger, AFFINE)
+    with caplog.at_level(logging.INFO):
+        strip(scans, "resume=true")
+    assert "a: kept" not in caplog.text
+    assert "b: kept" in caplog.text
+    assert np.array_equal(read_volume(output / "a_desc-brain_mask.nii.gz").data, larger)
+    assert rows(output)["a"]["brain_volume_ml"] == f"{larger.sum() * 6 / 1000:.1f}"
+    write_volume(scans / "b.nii.gz", np.full(SHAPE, 7, np.int16), AFFINE)  # another scan, on the same grid
+    strip(scans, "resume=true")
+    assert read_volume(output / "b_brain.nii.gz").data.max() == 7
+
+
+@pytest.mark.parametrize("resume", ["resume=true", "resume=false"])
+def test_a_case_that_fails_has_no_results_of_the_run_before(scans: Path, resume: str) -> None:
+    output = strip(scans, "pictures=true")
+    (scans / "a.nii.gz").write_bytes(b"no scan any more")
+    with pytest.raises(SystemExit):
+        strip(scans, resume, "pictures=true")
+    assert sorted(path.name for path in output.glob("*.nii.gz")) == ["b_brain.nii.gz", "b_desc-brain_mask.nii.gz"]
+    assert set(rows(output)) == {"b"}
+    assert sorted(path.name for path in (output / "qc").iterdir()) == ["a.failed", "b.png", "b_skullstrip.json"]
+
+
+def test_masks_may_lie_where_the_results_go(scans: Path) -> None:
+    output = strip(scans)
+    for _ in range(2):
+        strip(scans, f"stripping.mask_folder={output}")
+    assert set(rows(output)) == {"a", "b"}
+    assert read_volume(output / "a_desc-brain_mask.nii.gz").data.sum() == 8 * 7 * 6
+
+
+def test_a_job_keeps_rows_and_failures_of_another(scans: Path) -> None:
+    output = strip(scans, f"input={scans / 'a.nii.gz'}")
+    (scans / "bad.nii.gz").write_bytes(b"no scan")
+    with pytest.raises(SystemExit):
+        strip(scans, f"input={scans / 'bad.nii.gz'}")
+    strip(scans, f"input={scans / 'b.nii.gz'}")
+    assert set(rows(output)) == {"a", "b"}
+    assert "bad," in (output / "failures.csv").read_text()
+
+
 def test_results_among_the_scans_are_not_taken_for_scans(scans: Path, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(2):
         strip(scans, f"output={scans}")

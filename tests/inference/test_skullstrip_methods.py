@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from otfsynth.config.checks import ConfigurationError
+from otfsynth.data.scan_names import describe
+from otfsynth.inference.output_names import output_names
 from otfsynth.inference.skullstrip import SkullStripError, StrippingConfig, choose_stripper, find_brain
 from otfsynth.volumes import Volume, read_volume, write_volume
 
@@ -82,6 +84,16 @@ def test_one_mask_serves_all_contrasts_of_a_bids_session(tmp_path: Path) -> None
     stripper = choose_stripper("mask", masks(tmp_path))
     found = stripper.mask(volume("sub-1_ses-2_T2w.nii.gz"), Path("sub-1_ses-2_T2w.nii.gz"), "sub-1_ses-2_T2w")
     assert np.array_equal(found, brain())
+
+
+def test_masks_that_predict_wrote_tell_the_contrasts_of_a_session_apart(tmp_path: Path) -> None:
+    scans = {name: describe(Path(f"{name}.nii.gz")) for name in ("sub-1_ses-2_T1w", "sub-1_ses-2_T2w")}
+    written = {name: output_names(scan, "bids", ("background", "GM"), 1.0).mask for name, scan in scans.items()}
+    write_volume(tmp_path / written["sub-1_ses-2_T1w"], brain(), AFFINE)
+    write_volume(tmp_path / written["sub-1_ses-2_T2w"], ~brain(), AFFINE)
+    stripper = choose_stripper("mask", masks(tmp_path))
+    for name, expected in (("sub-1_ses-2_T1w", brain()), ("sub-1_ses-2_T2w", ~brain())):
+        assert np.array_equal(stripper.mask(volume(f"{name}.nii.gz"), scans[name].path, name), expected)
 
 
 def test_masks_of_another_grid_and_empty_ones_are_refused(tmp_path: Path) -> None:

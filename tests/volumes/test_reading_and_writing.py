@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import gzip
 import logging
+import os
+import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 
-from otfsynth.volumes import VolumeError, is_volume_name, read_volume, volume_stem, write_bytes_atomically, write_volume
+from otfsynth.volumes import (
+    VolumeError,
+    is_volume_name,
+    read_volume,
+    remove_abandoned_parts,
+    remove_file,
+    volume_stem,
+    write_bytes_atomically,
+    write_volume,
+    writing,
+)
 
 AFFINE = np.array([[-1.5, 0, 0, 10], [0, 0, 2.0, -20], [0, -1.0, 0, 30], [0, 0, 0, 1]])
 
@@ -56,6 +71,34 @@ def test_header_is_inherited(tmp_path: Path) -> None:
     assert written.header.get_xyzt_units() == ("mm", "sec")
 
 
+@pytest.mark.parametrize("codes", [(4, 1), (1, 0), (0, 1), (0, 0)])
+def test_both_forms_of_a_scan_are_kept_on_its_grid_and_set_on_another(tmp_path: Path, codes: tuple[int, int]) -> None:
+    image = nib.Nifti1Image(ramp(), AFFINE)
+    scanner = AFFINE.copy()
+    scanner[:3, 3] += [5, -3, 2]  # the qform as scanned; the sform as aligned later
+    image.set_sform(AFFINE, codes[0])
+    image.set_qform(scanner, codes[1])
+    nib.save(image, tmp_path / "in.nii.gz")
+    source = read_volume(tmp_path / "in.nii.gz")
+    write_volume(tmp_path / "out.nii.gz", source.data, source.affine, source.header)
+    written = nib.load(tmp_path / "out.nii.gz")
+    stored = nib.load(tmp_path / "in.nii.gz")
+    assert written.get_qform(coded=True)[1] == codes[1]
+    assert written.get_sform(coded=True)[1] == codes[0]
+    np.testing.assert_allclose(written.get_qform(), stored.get_qform(), atol=1e-5)
+    np.testing.assert_allclose(written.get_sform(), stored.get_sform(), atol=1e-5)
+    np.testing.assert_allclose(written.affine, stored.affine, atol=1e-5)
+
+    moved = source.affine + np.diag([0.5, 0, 0, 0])
+    write_volume(tmp_path / "moved.nii.gz", source.data, moved, source.header)
+    cut = write_volume(tmp_path / "cut.nii.gz", source.data[1:], source.affine, source.header)
+    for path, affine in ((tmp_path / "moved.nii.gz", moved), (cut, source.affine)):
+        other = nib.load(path)
+        np.testing.assert_allclose(other.affine, affine, atol=1e-5)
+        assert other.header["sform_code"] > 0
+        assert other.header["qform_code"] > 0
+
+
 def test_scale_of_the_file_is_applied(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Image(ramp().astype(np.float64) * 0.5 + 3, AFFINE, dtype=np.int16), tmp_path / "a.nii")
     np.testing.assert_allclose(read_volume(tmp_path / "a.nii").data, ramp() * 0.5 + 3, atol=2e-3)
@@ -74,6 +117,41 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.undo()
     assert (tmp_path / "a.bin").read_bytes() == b"old"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_two_processes_may_write_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of them in the middle of the other."""
+    path, syncs = tmp_path / "a.csv", []
+
+    def other_process(_: int) -> None:
+        syncs.append(None)
+        if len(syncs) == 1:
+            write_bytes_atomically(path, b"theirs")
+            assert path.read_bytes() == b"theirs"
+
+    monkeypatch.setattr(writing.os, "fsync", other_process)
+    write_bytes_atomically(path, b"mine, and longer")
+    assert path.read_bytes() == b"mine, and longer"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_parts_of_killed_processes_are_removed_and_no_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    ours, parts = socket.gethostname(), {}
+    for name, pid, host in (("dead", killed.pid, ours), ("alive", os.getpid(), ours), ("far", 1, f"{ours}-2.cluster")):
+        parts[name] = tmp_path / f"a-1-b.csv.0123abcd-{pid}-{host}.part"
+        parts[name].write_bytes(b"half")
+    remove_abandoned_parts(tmp_path)
+    assert {name for name, part in parts.items() if part.exists()} == {"alive", "far"}
+    hours_ago = time.time() - 3 * 3600
+    os.utime(parts["far"], (hours_ago, hours_ago))
+    remove_abandoned_parts(tmp_path)
+    assert {name for name, part in parts.items() if part.exists()} == {"alive"}
+    (tmp_path / "a-1-b.csv").write_bytes(b"whole")
+    (tmp_path / "a-1-b.csv2").write_bytes(b"another")
+    remove_file(tmp_path / "a-1-b.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["a-1-b.csv2"]
 
 
 def test_unknown_suffix_is_refused(tmp_path: Path) -> None:

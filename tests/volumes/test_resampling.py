@@ -156,6 +156,42 @@ def test_beyond_the_volume() -> None:
     assert resample_to_grid(np.ones((2, 1, 1)), np.eye(4), grid, outside=None).ravel().tolist() == [1, 1, 1]
 
 
+@pytest.mark.parametrize("order", [0, 1, 3])
+@pytest.mark.parametrize("turn_deg", [0.0, 90.0])
+def test_a_volume_reaches_to_the_faces_of_its_outermost_voxels(order: int, turn_deg: float) -> None:
+    slices = np.full((6, 6, 4), 3.0)
+    affine = world_affine((1.0, 1.0, 5.0))
+    inside = isotropic_grid((6, 6, 4), affine, 1.0)
+    assert inside.shape == (6, 6, 20)
+    wider = inside.affine.copy()
+    wider[:3, 3] -= [1, 1, 2]
+    grid = Grid((8, 8, 24), wider)
+    if turn_deg:  # axes that are not the volume's: SciPy's other way, and the mask's
+        cosine, sine = np.cos(np.deg2rad(turn_deg)), np.sin(np.deg2rad(turn_deg))
+        turned = grid.affine @ np.array([[cosine, -sine, 0, 7], [sine, cosine, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+        grid = Grid(grid.shape, turned)
+    sampled = resample_to_grid(slices, affine, grid, order, outside=-1.0)
+    expected = np.full(grid.shape, -1.0)
+    expected[1:-1, 1:-1, 2:-2] = 3.0
+    np.testing.assert_allclose(sampled, expected, atol=1e-5)
+
+
+def test_between_axes_the_faces_are_those_of_the_volume() -> None:
+    """Every sample by hand: its place in the volume, and whether that is within."""
+    rng = np.random.default_rng(1)
+    shape, affine = (5, 6, 4), world_affine((1.0, 2.0, 3.0))
+    turned = np.eye(4)
+    turned[:3, :3] = np.linalg.qr(rng.normal(size=(3, 3)))[0] * 1.3
+    turned[:3, 3] = affine[:3, :3] @ (np.array(shape) - 1) / 2 + affine[:3, 3] - turned[:3, :3] @ [6, 6, 6]
+    sampled = resample_to_grid(np.ones(shape), affine, Grid((13, 13, 13), turned), outside=0.0)
+    places = np.stack(np.meshgrid(*[np.arange(13)] * 3, indexing="ij"), -1)
+    mapping = np.linalg.inv(affine) @ turned
+    voxels = places @ mapping[:3, :3].T + mapping[:3, 3]
+    within = ((voxels >= -0.5) & (voxels <= np.array(shape) - 0.5)).all(-1)
+    np.testing.assert_array_equal(sampled > 0.5, within)
+    assert 0.05 < within.mean() < 0.5
+
+
 def test_nearest_keeps_the_type() -> None:
     labels = np.array([0, 1000, 2035], np.int32).reshape(3, 1, 1)
     fine = resample_to_grid(labels, np.eye(4), Grid((3, 1, 1), np.eye(4)), order=0)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nibabel as nib
@@ -12,6 +11,7 @@ import numpy as np
 
 from otfsynth.config.checks import InputError
 from otfsynth.evaluation.overlap import IGNORED
+from otfsynth.evaluation.probabilities import probability_files, read_shares
 from otfsynth.evaluation.targets import TargetMap
 from otfsynth.volumes import (
     Grid,
@@ -20,7 +20,6 @@ from otfsynth.volumes import (
     resample_to_grid,
     spacing_of,
     to_canonical,
-    volume_stem,
 )
 
 SAME_PLACE = 0.05
@@ -54,10 +53,11 @@ class AlignedPair:
     """Two label maps on the reference's grid.
 
     Args:
-        prediction: uint8 target values.
-        reference: the same, 255 where voxels do not count.
+        prediction: uint8 target values; 0 where they do not count.
+        reference: the same, 255 where voxels do not count, be it in the reference or in the prediction.
         grid: of both.
-        resampled: how the prediction came there: empty, ``prediction`` or ``probabilities``.
+        resampled: how the prediction came there: empty, ``prediction``, ``probabilities``, or ``labels`` where the
+            probabilities beside it are not its own.
         outside: share of the reference's structures beyond the prediction's field of view, in [0, 1].
     """
 
@@ -112,32 +112,24 @@ def align(
         prediction: its labels.
         reference: what it is compared with.
         resample: ``none`` refuses; ``prediction`` takes the nearest label; ``probabilities`` resamples the
-            ``_label-NAME_probseg`` files linearly and takes the likeliest; ``auto`` does so where they are there.
+            ``_label-NAME_probseg`` files linearly and takes the likeliest; ``auto`` does so where they are there and
+            the prediction is what they say: labels that were corrected, tidied or made anew win over them.
         target_names: names of the targets, background first.
         ignore_outside: leave out what lies beyond the prediction's field of view instead of counting it as missed.
 
     Raises:
-        GridError: grids differ and ``resample`` is ``none``, probabilities are missing, or the two lie apart.
+        GridError: grids differ and ``resample`` is ``none``, probabilities are missing or those of other labels, or
+            the two lie apart.
     """
     if same_grid(prediction.grid, reference.grid):
-        return AlignedPair(prediction.labels, reference.labels, reference.grid)
+        return _counted(AlignedPair(prediction.labels, reference.labels, reference.grid))
     if resample == "none":
         raise GridError(
             f"'{path.name}' and what it is compared with are on different grids: "
             f"{describe_grid(prediction.grid)}, against {describe_grid(reference.grid)}; "
             "set resample=auto, or predict in that space"
         )
-    files = probability_files(path, target_names)
-    if files and resample != "prediction":
-        labels, how = _likeliest(files, reference.grid), "probabilities"
-    elif resample == "probabilities":
-        raise GridError(
-            f"'{path.name}' has no _label-{target_names[1]}_probseg files beside it for resample=probabilities; "
-            "predict with save_probabilities=true, or set resample=prediction"
-        )
-    else:
-        labels = resample_to_grid(prediction.labels, prediction.grid.affine, reference.grid, order=0)
-        how = "prediction"
+    labels, how = _moved(path, prediction, reference.grid, resample, target_names)
     seen = resample_to_grid(np.ones(prediction.grid.shape, np.uint8), prediction.grid.affine, reference.grid, 0) == 1
     structures = (reference.labels > 0) & (reference.labels != IGNORED)
     outside = 1.0 - float((structures & seen).sum()) / max(int(structures.sum()), 1)
@@ -147,7 +139,38 @@ def align(
             f"{describe_grid(reference.grid)}; bring both into one scanner space"
         )
     target = np.where(seen, reference.labels, np.uint8(IGNORED)) if ignore_outside else reference.labels
-    return AlignedPair(labels, target, reference.grid, how, outside)
+    return _counted(AlignedPair(labels, target, reference.grid, how, outside))
+
+
+def _counted(pair: AlignedPair) -> AlignedPair:
+    """What a prediction leaves out is left out on both sides."""
+    left_out = pair.prediction == IGNORED
+    if not left_out.any():
+        return pair
+    reference = np.where(left_out, np.uint8(IGNORED), pair.reference)
+    return replace(pair, prediction=np.where(left_out, np.uint8(0), pair.prediction), reference=reference)
+
+
+def _moved(
+    path: Path, prediction: LabelsOnGrid, grid: Grid, resample: str, target_names: Sequence[str]
+) -> tuple[np.ndarray, str]:
+    """Labels on another grid, and how they came there."""
+    files = probability_files(path, target_names) if resample != "prediction" else {}
+    shares = read_shares(files)
+    if shares is not None and same_grid(shares.grid, prediction.grid) and shares.give(prediction.labels):
+        return shares.likeliest_on(grid), "probabilities"
+    if resample == "probabilities":
+        lack = (
+            "are not those of its labels, which were corrected, tidied or made anew since"
+            if files
+            else "are not beside it"
+        )
+        raise GridError(
+            f"'{path.name}': the _label-{target_names[1]}_probseg files for resample=probabilities {lack}; "
+            "predict with save_probabilities=true, or set resample=prediction"
+        )
+    labels = resample_to_grid(prediction.labels, prediction.grid.affine, grid, order=0)
+    return labels, "labels" if files else "prediction"
 
 
 def same_grid(one: Grid, other: Grid) -> bool:
@@ -164,34 +187,3 @@ def describe_grid(grid: Grid) -> str:
     spacing = "x".join(f"{size:.3g}" for size in spacing_of(grid.affine))
     axes = "".join(nib.aff2axcodes(grid.affine))
     return f"{shape} voxels of {spacing} mm, {axes}, centre ({', '.join(f'{round(value)}' for value in centre)}) mm"
-
-
-def probability_files(path: Path, target_names: Sequence[str]) -> dict[int, Path]:
-    """The ``_label-NAME_probseg`` files beside a label map, by target value; empty unless all targets have one."""
-    own = _undescribed(path)
-    found = {}
-    for value, name in enumerate(target_names[1:], start=1):
-        label = "".join(character for character in name if character.isalnum())  # as BIDS wants it
-        for candidate in sorted(path.parent.glob(f"*_label-{label}_*probseg.*")):
-            if _undescribed(candidate).replace(f"_label-{label}", "") == own:
-                found[value] = candidate
-    return found if len(found) == len(target_names) - 1 else {}
-
-
-def _undescribed(path: Path) -> str:
-    """Name without what label maps and probabilities of one case differ in."""
-    return re.sub(r"_(dseg|probseg)$|_desc-[A-Za-z0-9]+", "", volume_stem(path))
-
-
-def _likeliest(files: dict[int, Path], grid: Grid) -> np.ndarray:
-    """Linear interpolation, label by label; what no structure claims is background."""
-    best, winner = np.zeros(grid.shape, np.float32), np.zeros(grid.shape, np.uint8)
-    claimed = np.zeros(grid.shape, np.float32)
-    for value, file in sorted(files.items()):
-        volume = read_volume(file, np.float32)
-        share = resample_to_grid(volume.data, volume.affine, grid, order=1)
-        claimed += share
-        better = share > best
-        best[better], winner[better] = share[better], value
-    winner[1.0 - claimed >= best] = 0
-    return winner

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from otfsynth.config.checks import InputError
 from otfsynth.config.evaluate import EvaluateConfig
 from otfsynth.evaluation.agreement import agreement_table, session_agreement, sessions_of
 from otfsynth.evaluation.comparison import compare, read_other
 from otfsynth.evaluation.pairing import SHOWN
 from otfsynth.evaluation.planning import EvaluationPlan
 from otfsynth.evaluation.result import METRIC_COLUMNS, EvaluationResult, ScoredCase
-from otfsynth.evaluation.scoring import CaseOutcome, score_pairs
+from otfsynth.evaluation.scoring import CaseOutcome, problem_with, score_pairs
 from otfsynth.evaluation.statistics import summarise
 from otfsynth.evaluation.thesis import thesis_table
 
@@ -27,6 +26,12 @@ if TYPE_CHECKING:
 
 METRICS_FILE = "metrics.csv"
 MOST_WORKERS = 8
+RESAMPLED = {
+    "prediction": "nearest label",
+    "probabilities": "probabilities, linearly",
+    "labels": "nearest label, as the _probseg files beside them are not theirs: labels were corrected or tidied since",
+}
+"""Words for :attr:`otfsynth.evaluation.grids.AlignedPair.resampled`."""
 NEGLIGIBLE = 0.01
 """Share of a reference outside the scan that needs no note."""
 
@@ -92,7 +97,7 @@ def metric_rows(outcome: CaseOutcome, label_names: Sequence[str]) -> list[tuple[
 def notes_on(outcomes: Sequence[CaseOutcome], label_names: Sequence[str]) -> list[str]:
     """What the reader of the numbers must know: resampling, fields of view, labels that look exchanged."""
     notes = []
-    for how, words in (("prediction", "nearest label"), ("probabilities", "probabilities, linearly")):
+    for how, words in RESAMPLED.items():
         count = sum(outcome.resampled == how for outcome in outcomes)
         if count:
             notes.append(f"{count} of {len(outcomes)} predictions were resampled to their references' grids ({words}).")
@@ -151,8 +156,8 @@ def _agreement(plan: EvaluationPlan, config: EvaluateConfig) -> tuple[pd.DataFra
         try:
             rules = plan.rules
             rows += list(session_agreement(session, rules.prediction, rules.target_names, rules.resample))
-        except InputError as error:
-            problems.append(f"agreement of {session.subject} {session.session}: {error}")
+        except Exception as error:
+            problems.append(problem_with(f"agreement of {session.subject} {session.session}".strip(), error))
             logger.error("%s", problems[-1])
     return agreement_table(rows), problems
 

@@ -104,14 +104,19 @@ def score_pair(pair: Pair, rules: ScoringRules, image: Path | None = None) -> Ca
             pair.prediction.path, prediction, reference, rules.resample, rules.target_names, rules.ignore_outside
         )
         scores = _scores(both, rules, image)
-    except InputError as error:
-        return CaseOutcome(pair, None, f"{pair.case}: {error}")
-    except MemoryError:
-        return CaseOutcome(pair, None, f"{pair.case}: not enough memory; set workers=1")
     except Exception as error:
-        logger.debug("%s failed", pair.case, exc_info=error)
-        return CaseOutcome(pair, None, f"{pair.case}: {type(error).__name__}: {error}")
+        return CaseOutcome(pair, None, problem_with(pair.case, error))
     return CaseOutcome(pair, scores, "", both.resampled, both.outside)
+
+
+def problem_with(what: str, error: Exception) -> str:
+    """One sentence on what could not be scored; the traceback of a mistake that is not the user's is logged."""
+    if isinstance(error, InputError):
+        return f"{what}: {error}"
+    if isinstance(error, MemoryError):
+        return f"{what}: not enough memory; set workers=1"
+    logger.debug("%s failed", what, exc_info=error)
+    return f"{what}: {type(error).__name__}: {error}"
 
 
 def _scores(both: AlignedPair, rules: ScoringRules, image: Path | None) -> CaseScores:

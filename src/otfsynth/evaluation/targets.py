@@ -20,6 +20,8 @@ from otfsynth.volumes import Volume, VolumeError, read_volume
 
 EXAMINED = 3
 """References that are read to choose a scheme."""
+MOST_SPELLED = 48
+"""Entries of the longest table that a message spells."""
 UNKNOWN = 254
 """Entry of a look-up table for labels without a target."""
 
@@ -60,10 +62,23 @@ class TargetMap:
         if self.unlisted == "error" and (table == UNKNOWN).any() and (mapped == UNKNOWN).any():
             unknown = np.unique(labels[mapped == UNKNOWN]).tolist()
             raise TargetError(
-                f"'{volume.name}' holds labels {_spelled(unknown)} without a target; give them one in {self.setting}, "
-                f"e.g. {self.setting}={{{unknown[0]}: {IGNORED}}} to leave them out, or choose another scheme"
+                f"'{volume.name}' holds labels {_spelled(unknown)} without a target; {self._remedy(labels, unknown)}"
             )
         return mapped
+
+    def _remedy(self, labels: np.ndarray, unknown: Sequence[int]) -> str:
+        """What to give instead: all of the table, since one that is given replaces what was there."""
+        known = self.targets
+        if len(known) + len(unknown) > MOST_SPELLED:  # a scheme's: those that are here must do
+            known = {label: known[label] for label in np.unique(labels).tolist() if label in known}
+        table = dict(sorted({**known, **dict.fromkeys(unknown, IGNORED)}.items()))
+        if len(table) > MOST_SPELLED:
+            return "list them in a scheme of your own (copy a file of conf/labels) and give scheme=FILE.yaml"
+        entries = ", ".join(f"{label}: {target}" for label, target in table.items())
+        return (
+            f"give each a target, or {IGNORED} to leave it out. {self.setting} must hold all labels that occur, as it "
+            f'replaces any other table: "{self.setting}={{{entries}}}"; or choose another scheme'
+        )
 
 
 def whole_numbers(volume: Volume) -> np.ndarray:
@@ -160,7 +175,10 @@ def _checked(setting: str, given: Mapping[int, int], scheme: LabelScheme) -> dic
     wrong = sorted({target for target in given.values() if target != IGNORED and not 0 <= target < scheme.target_count})
     if wrong:
         values = ", ".join(f"{value} {name}" for value, name in enumerate(scheme.target_names))
-        raise TargetError(f"{setting} names targets {wrong}; there are {values}, and {IGNORED} for what does not count")
+        raise TargetError(
+            f"{setting} names targets {wrong}; there are {values}, and {IGNORED} for what does not count. "
+            "Other targets need a scheme that has them: scheme=FILE.yaml"
+        )
     return {int(label): int(target) for label, target in given.items()}
 
 
@@ -170,7 +188,8 @@ def _by_name(table: Path, names: Mapping[int, str], scheme: LabelScheme) -> dict
     if unknown:
         raise TargetError(
             f"'{table}' names {', '.join(unknown)}, which scheme '{scheme.name}' does not; it has "
-            f"{', '.join(scheme.target_names)}. Give prediction_labels={{LABEL: TARGET, ...}}"
+            f"{', '.join(scheme.target_names)}. Give scheme=FILE.yaml, a scheme with these targets (copy a file of "
+            "conf/labels), or prediction_labels={LABEL: TARGET, ...}"
         )
     return {0: 0, **{value: known[name.lower()] for value, name in names.items() if value != 0}}
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import csv
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from otfsynth.volumes import write_csv_atomically
+from otfsynth.inference.record_folder import RecordFolder, tabulate
+from otfsynth.volumes import write_bytes_atomically, write_csv_atomically
 
 
 class CaseTable:
-    """Rows by case; those of an earlier run are there until their cases are done again.
+    """Rows by case, those of earlier runs and of other processes among them.
+
+    Each row is kept in a record, ``qc/CASE_TABLE.json``, with what the case was made from; the table is made of these.
 
     Args:
         path: the CSV file.
@@ -20,26 +24,36 @@ class CaseTable:
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self.path = path
         self.columns = tuple(columns)
-        self.rows = self._read()
+        self.records = RecordFolder(path.parent, f"_{path.stem}.json", self._read)
 
-    def put(self, row: dict[str, str]) -> None:
-        """Add the row of a case, or replace it, and write the file."""
-        self.rows.pop(row["case"], None)
-        self.rows[row["case"]] = row
-        self._write()
+    def put(self, row: dict[str, str], made_from: dict[str, Any]) -> None:
+        """Add the row of a case, or replace it, and write the table.
 
-    def drop(self, case: str) -> None:
-        """Take out the row of a case, where there is one, and write the file."""
-        if self.rows.pop(case, None) is not None:
-            self._write()
+        Args:
+            row: its values by column.
+            made_from: what :meth:`is_of` compares.
+        """
+        contents = {"row": row, "made_from": made_from}
+        write_bytes_atomically(self.records.path(row["case"]), (json.dumps(contents, indent=1) + "\n").encode())
+        self.write()
 
-    def _read(self) -> dict[str, dict[str, str]]:
-        if not self.path.is_file():
-            return {}
-        with open(self.path, newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.DictReader(file) if set(self.columns) <= set(row)]
-        return {row["case"]: {name: row[name] or "" for name in self.columns} for row in rows}
+    def is_of(self, case: str, made_from: dict[str, Any]) -> bool:
+        """Whether a case has a row, and was made from the same."""
+        record = self._read(self.records.path(case))
+        return record is not None and bool(record["made_from"] == json.loads(json.dumps(made_from)))
+
+    def write(self) -> None:
+        """Write the table."""
+        tabulate([self.records], self._write)
 
     def _write(self) -> None:
-        rows = ([row[name] for name in self.columns] for row in self.rows.values())
+        rows = ([record["row"][name] for name in self.columns] for record in self.records.records)
         write_csv_atomically(self.path, self.columns, rows)
+
+    def _read(self, path: Path) -> dict[str, Any] | None:
+        try:
+            record = json.loads(path.read_text())
+            whole = set(self.columns) <= set(record["row"]) and "made_from" in record
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return record if whole else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from otfsynth.config.checks import InputError
 from otfsynth.data.scan import Scan
 from otfsynth.data.scans import ScanListError, find_scans
-from otfsynth.volumes import write_csv_atomically
+from otfsynth.inference.failures import Failures
+from otfsynth.inference.record_folder import tabulate
+from otfsynth.volumes import remove_file, write_csv_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +91,11 @@ def log_channels(heads: Sequence[Scan]) -> None:
 
 
 def run_cases(
-    scans: Sequence[Scan], work: Callable[[Scan], R], description: str, show_progress: bool
+    scans: Sequence[Scan],
+    work: Callable[[Scan], R],
+    description: str,
+    show_progress: bool,
+    failures: Failures | None = None,
 ) -> CaseResults[R]:
     """Work on scans one after the other.
 
@@ -100,6 +106,7 @@ def run_cases(
         work: called once for each.
         description: stands before the bar.
         show_progress: draw the bar, where a terminal is watched; failures are logged in any case.
+        failures: notes each at once, so that other processes know of it.
     """
     outcome: CaseResults[R] = CaseResults()
     console = Console(stderr=True)
@@ -124,6 +131,7 @@ def run_cases(
                 outcome.failures[scan.case] = explanation(error)
                 logger.error("%s failed: %s", scan.case, outcome.failures[scan.case])
                 logger.debug("%s failed", scan.case, exc_info=error)
+                _note(failures, scan, outcome.failures[scan.case])
             bar.advance(task)
     return outcome
 
@@ -138,14 +146,48 @@ def explanation(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
-def report_failures(outcome: CaseResults[R], total: int, folder: Path) -> None:
-    """Log how many cases failed and list them in ``failures.csv``, which is removed where none did."""
-    path = folder / FAILURES
-    if not outcome.failures:
-        path.unlink(missing_ok=True)
-        return
-    write_csv_atomically(path, ("case", "problem"), outcome.failures.items())
-    logger.error("%d of %d case(s) failed: %s; see %s", len(outcome.failures), total, ", ".join(outcome.failures), path)
+def report_failures(own: Mapping[str, str], total: int, folder: Path) -> None:
+    """Log how many cases failed, and list them in ``failures.csv`` with those of earlier runs and other processes.
+
+    Args:
+        own: one sentence by case that failed in this run.
+        total: cases of this run.
+        folder: of the results. The list is removed where no case is without a result.
+    """
+    path, failures = folder / FAILURES, Failures(folder)
+
+    def write() -> None:
+        problems = {**failures.problems(), **own}
+        if problems:
+            write_csv_atomically(path, ("case", "problem"), problems.items())
+        else:
+            path.unlink(missing_ok=True)
+
+    tabulate([failures.folder], write)
+    if own:
+        logger.error("%d of %d case(s) failed: %s; see %s", len(own), total, ", ".join(own), path)
+
+
+def start_over(files: Iterable[Path], inputs: Iterable[Path]) -> None:
+    """Remove what an earlier run left of a case, so that nothing old stands beside the new, or for it where it fails.
+
+    Args:
+        files: of the case, the one that says it is finished first.
+        inputs: what is read for it: masks may lie among the results.
+    """
+    read = {path.resolve() for path in inputs}
+    for path in files:
+        if path.resolve() not in read:
+            remove_file(path)
+
+
+def _note(failures: Failures | None, scan: Scan, problem: str) -> None:
+    """Note a failure; where the disk is full, the list at the end has it all the same."""
+    try:
+        if failures is not None:
+            failures.add(scan, problem)
+    except (InputError, OSError) as error:
+        logger.debug("the failure of %s could not be noted", scan.case, exc_info=error)
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def write_index(
         path: the HTML file, in the output folder.
         judged: all cases of the folder, the worst first.
         records: of the same cases.
-        failures: one sentence by case that failed in this run.
+        failures: one sentence by case that has no result.
         skipped: one sentence per file that was left out.
         target_names: background first.
         footer: how the results were made.
@@ -55,7 +55,7 @@ def write_index(
 
 def _failures(failures: Mapping[str, str]) -> Section:
     table = Table((Column("Case"), Column("Reason")), tuple(failures.items()))
-    return Section("Cases that failed", "These scans have no result in this run.", tables=(table,))
+    return Section("Cases that failed", "These scans have no result.", tables=(table,))
 
 
 def _volumes(pairs: Sequence[tuple[Quality, CaseRecord]], cards: Sequence[Card], names: Sequence[str]) -> Section:

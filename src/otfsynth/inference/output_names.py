@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 from otfsynth.data.scan import Scan
@@ -25,7 +26,7 @@ class OutputNames:
 
     Args:
         labels: label map.
-        mask: brain mask.
+        mask: brain mask, on the scan's own grid whatever that of the others.
         probabilities: one path per target above background.
         picture: for quality control.
         record: what is known of the case, written when its other files are whole.
@@ -38,6 +39,20 @@ class OutputNames:
     picture: Path
     record: Path
     description: Path | None
+
+    def files(self, folder: Path) -> list[Path]:
+        """Paths of all files of the case, its record first; probabilities of an earlier model's targets among them.
+
+        Args:
+            folder: of the results.
+        """
+        paths = [self.record, self.labels, self.mask, *self.probabilities, self.picture]
+        paths += [self.description] if self.description is not None else []
+        files = [folder / path for path in paths]
+        for path in self.probabilities[:1]:
+            stem = path.name.rpartition("_label-")[0]
+            files += sorted((folder / path.parent).glob(f"{escape(stem)}_label-*_probseg.nii.gz"))
+        return list(dict.fromkeys(files))
 
 
 def output_names(scan: Scan, layout: str, target_names: Sequence[str], space_mm: float | None = None) -> OutputNames:
@@ -54,11 +69,13 @@ def output_names(scan: Scan, layout: str, target_names: Sequence[str], space_mm:
     if layout in BIDS_LAYOUTS and scan.entities and scan.subject:
         folder = Path(f"sub-{scan.subject}") / (f"ses-{scan.session}" if scan.session else "") / "anat"
         described = _described(scan)
-        labels = folder / _bids_name(scan, space_mm, "dseg", desc=described)
+        labels = folder / f"{derivative_stem(scan, space_mm, desc=described)}_dseg.nii.gz"
         return OutputNames(
             labels,
-            folder / _bids_name(scan, space_mm, "mask", desc="brain"),
-            tuple(folder / _bids_name(scan, space_mm, "probseg", label=_alphanumeric(name)) for name in targets),
+            folder / f"{derivative_stem(scan, desc='brain')}_mask.nii.gz",
+            tuple(
+                folder / f"{derivative_stem(scan, space_mm, _alphanumeric(name))}_probseg.nii.gz" for name in targets
+            ),
             picture,
             record,
             labels.with_name(labels.name.replace(".nii.gz", ".json")),
@@ -81,15 +98,22 @@ def colliding_names(scans: Sequence[Scan], layout: str, target_names: Sequence[s
     return {path: names for path, names in cases.items() if len(names) > 1}
 
 
-def _bids_name(scan: Scan, space_mm: float | None, suffix: str, label: str = "", desc: str = "") -> str:
+def derivative_stem(scan: Scan, space_mm: float | None = None, label: str = "", desc: str = "") -> str:
+    """What BIDS derivatives of a scan are called, without suffix and ending: ``sub-1_ses-2_space-T2w_desc-brain``.
+
+    Args:
+        scan: has entities.
+        space_mm: voxel size, where it is not the scan's own grid.
+        label: of the structure that the derivative shows.
+        desc: what it is.
+    """
     entities = {key: value for key, value in scan.entities if key not in PLACED_LATER}
     space = dict(scan.entities).get("space", "")
     if scan.contrast and scan.contrast != REFERENCE_CONTRAST:
         space += scan.contrast
     resolution = f"{space_mm:g}mm".replace(".", "p") if space_mm is not None else ""
     later = dict(zip(PLACED_LATER, (space, resolution, label, desc), strict=True))
-    parts = [f"{key}-{value}" for key, value in (entities | later).items() if value]
-    return "_".join([*parts, suffix]) + ".nii.gz"
+    return "_".join(f"{key}-{value}" for key, value in (entities | later).items() if value)
 
 
 def _described(scan: Scan) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from otfsynth import __version__
+from otfsynth.config.checks import ConfigurationError
 from otfsynth.data.scan import Scan
 from otfsynth.data.scan_names import describe
 from otfsynth.inference.output_names import OutputNames
@@ -20,6 +21,8 @@ from otfsynth.inference.segmenter import SegmentedScan
 from otfsynth.volumes import write_bytes_atomically, write_csv_atomically, write_volume
 
 BIDS_VERSION = "1.9.0"
+DATASET_DESCRIPTION = "dataset_description.json"
+OWN_NAME = "otfsynth"
 
 
 def write_volumes(
@@ -55,14 +58,15 @@ def record_of(
     volumes: tuple[str, ...],
     fingerprint: str,
     target_names: tuple[str, ...],
+    masks: Sequence[Path] = (),
 ) -> CaseRecord:
-    """The record of a case whose files are written."""
+    """The record of a case whose files are written; ``masks`` are those that its brain was read from."""
     return CaseRecord(
         case=scan.case,
         subject=scan.subject,
         session=scan.session,
         contrast=_contrasts(scan),
-        source=source_of(scan),
+        source=source_of(scan, masks),
         fingerprint=fingerprint,
         volumes=volumes,
         picture=names.picture.as_posix(),
@@ -112,10 +116,30 @@ def write_label_table(folder: Path, target_names: Sequence[str]) -> None:
     write_bytes_atomically(folder / "dseg.tsv", ("\n".join(lines) + "\n").encode())
 
 
+def check_dataset(folder: Path) -> None:
+    """Check that a folder may become a BIDS derivative of this program.
+
+    Raises:
+        ConfigurationError: it is another data set; names the folder to give instead.
+    """
+    path = folder / DATASET_DESCRIPTION
+    if not path.is_file():
+        return
+    try:
+        made_by = {entry["Name"] for entry in json.loads(path.read_text())["GeneratedBy"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        made_by = set()
+    if OWN_NAME not in made_by:
+        raise ConfigurationError(
+            f"output={folder} is another data set: its {DATASET_DESCRIPTION} would be overwritten; "
+            f"give a folder of its own, e.g. output={folder / 'derivatives' / OWN_NAME}"
+        )
+
+
 def write_dataset_description(folder: Path, source: Path, how: str = "") -> None:
     """Write ``dataset_description.json`` of a BIDS derivative; ``how`` describes the processing where given."""
     uri = source.resolve().as_uri()
-    generated_by = {"Name": "otfsynth", "Version": __version__} | ({"Description": how} if how else {})
+    generated_by = {"Name": OWN_NAME, "Version": __version__} | ({"Description": how} if how else {})
     contents = {
         "Name": "Brain segmentations by otfsynth",
         "BIDSVersion": BIDS_VERSION,
@@ -124,7 +148,7 @@ def write_dataset_description(folder: Path, source: Path, how: str = "") -> None
         "SourceDatasets": [{"URL": uri}],
         "DatasetLinks": {"source": uri},
     }
-    write_json(folder / "dataset_description.json", contents)
+    write_json(folder / DATASET_DESCRIPTION, contents)
 
 
 def write_description(path: Path, scan: Scan, root: Path, space_mm: float | None) -> None:

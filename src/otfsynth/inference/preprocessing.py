@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -79,7 +80,7 @@ def reference_intensities(config: PreparationConfig) -> np.ndarray:
         VolumeError, ImageError: it can't be read, or is empty.
     """
     assert config.histogram_reference is not None
-    data, _ = clean_image(read_volume(config.histogram_reference).data)
+    data, _ = clean_image(read_volume(Path(config.histogram_reference).expanduser()).data)
     return data[foreground_mask(data)]
 
 

@@ -6,6 +6,7 @@ A run that is killed loses the case it was working on and nothing else; the tabl
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ class CaseRecord:
         subject: empty where unknown, as the next two.
         session: see :class:`otfsynth.data.scan.Scan`.
         contrast: see :class:`otfsynth.data.scan.Scan`.
-        source: path, size in bytes and time of change (ns) of the scan, and of each channel where there are several.
+        source: path, size in bytes and time of change (ns) of the scan, of each channel where there are several, and
+            of the file that its brain mask was read from.
         fingerprint: of the checkpoints and of the settings that change results.
         volumes: label map and other volumes, relative to the output folder.
         picture: relative to the output folder.
@@ -71,11 +73,18 @@ class CaseRecord:
             return None
 
 
-def source_of(scan: Scan) -> dict[str, Any]:
-    """Path, size and time of change of a scan, and of all channels: what tells whether they are the same files."""
+def source_of(scan: Scan, masks: Sequence[Path] = ()) -> dict[str, Any]:
+    """Path, size and time of change of a scan, of all channels and masks: what tells whether they are the same files.
+
+    Args:
+        scan: the case.
+        masks: files that its brain mask is read from.
+    """
     source = _file(scan.path)
     if scan.channels:
         source["channels"] = [path and _file(path) for path in scan.channels]
+    if masks:
+        source["masks"] = [_file(path) for path in masks]
     return source
 
 
@@ -89,7 +98,9 @@ def plain_grid(grid: Grid) -> dict[str, Any]:
     return {"shape": [int(size) for size in grid.shape], "affine": np.asarray(grid.affine, float).tolist()}
 
 
-def why_not_done(record: CaseRecord | None, scan: Scan, fingerprint: str, folder: Path, native: bool) -> str:
+def why_not_done(
+    record: CaseRecord | None, scan: Scan, masks: Sequence[Path], fingerprint: str, folder: Path, native: bool
+) -> str:
     """Why a case has to be done again; empty where its outputs are whole and those that would be made now.
 
     Every volume is read to its end, so that damage is found; hand-corrected label maps count as done.
@@ -97,14 +108,18 @@ def why_not_done(record: CaseRecord | None, scan: Scan, fingerprint: str, folder
     Args:
         record: what the last run left.
         scan: the case.
+        masks: files that its brain mask is read from.
         fingerprint: of this run.
         folder: the outputs'.
         native: whether outputs are on the scan's own grid.
     """
     if record is None:
         return "it was not finished"
-    if record.source != source_of(scan):
+    source = source_of(scan, masks)
+    if record.source | {"masks": source.get("masks")} != source | {"masks": source.get("masks")}:
         return "its scan has changed"
+    if record.source != source:
+        return "its brain mask has changed"
     if record.fingerprint != fingerprint:
         return "it was made with other checkpoints or settings"
     shape, affine = record.grid["shape"], np.array(record.grid["affine"])
@@ -122,17 +137,6 @@ def why_not_done(record: CaseRecord | None, scan: Scan, fingerprint: str, folder
     except OSError:
         whole = False
     return "" if whole else f"'{record.picture}' is missing or damaged"
-
-
-def read_records(folder: Path) -> list[CaseRecord]:
-    """All records of an output folder, by the name of their case."""
-    records = [CaseRecord.read(path) for path in sorted((folder / "qc").glob("*.json"))]
-    return [record for record in records if record is not None]
-
-
-def of_other_cases(records: list[CaseRecord], cases: set[str]) -> list[CaseRecord]:
-    """Records of cases that are not among ``cases``."""
-    return [record for record in records if record.case not in cases]
 
 
 def _is_grid_of(path: Path, shape: list[int], affine: np.ndarray) -> bool:

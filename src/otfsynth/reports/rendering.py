@@ -41,7 +41,7 @@ def write_page(page: Page, path: Path) -> Path:
         ReportError: the file can't be written.
     """
     path = Path(path)
-    html = _template().render(page=page, folder=path.parent.resolve())
+    html = _template().render(page=page, folder=path.parent)
     try:
         return write_bytes_atomically(path, html.encode())
     except VolumeError as error:
@@ -49,10 +49,13 @@ def write_page(page: Page, path: Path) -> Path:
 
 
 def link(target: str | Path, folder: Path) -> str:
-    """Address of ``target`` as seen from ``folder``; characters that mean something in an address are encoded."""
+    """Address of ``target`` as seen from ``folder``; characters that mean something in an address are encoded.
+
+    Both are taken as they are named: a browser goes up from the address of the page, not from where a link leads.
+    """
     if isinstance(target, str):
         return target
-    relative = os.path.relpath(Path(os.path.abspath(target)), folder)
+    relative = os.path.relpath(target, folder)
     return quote(Path(relative).as_posix())
 
 

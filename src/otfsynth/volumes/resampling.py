@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy import ndimage
 
 from otfsynth.volumes.geometry import Grid, isotropic_grid, spacing_of
+
+FACE_TOLERANCE = 1e-3
+"""Voxels beyond a face of a volume that are still in it: rounding in headers."""
 
 
 def resample_to_grid(
@@ -13,12 +18,14 @@ def resample_to_grid(
 ) -> np.ndarray:
     """Sample an image at the voxels of another grid.
 
+    A volume reaches to the faces of its outermost voxels, half a voxel beyond their centres, where it has their values.
+
     Args:
         data: (x, y, z); converted to float32 unless ``order`` is 0, which keeps its type.
         affine: (4, 4) of ``data``, voxel index to world millimetres.
         grid: where to sample.
         order: 0 nearest neighbour, 1 linear, 3 cubic B-spline.
-        outside: value beyond the volume; ``None`` repeats the value at its edge.
+        outside: value beyond the faces of the volume; ``None`` repeats the value at its edge.
 
     Returns:
         Array of ``grid.shape``.
@@ -27,18 +34,42 @@ def resample_to_grid(
     if tuple(grid.shape) == data.shape and np.allclose(mapping, np.eye(4), atol=1e-5):
         return np.array(data, dtype=data.dtype if order == 0 else np.float32)
     linear, shift = mapping[:3, :3], mapping[:3, 3]
-    diagonal = np.diag(linear)
-    if np.allclose(linear, np.diag(diagonal), atol=1e-6):
-        linear = diagonal  # SciPy then samples axis by axis, several times faster
-    return ndimage.affine_transform(
+    along_axes = np.allclose(linear, np.diag(np.diag(linear)), atol=1e-6)
+    if along_axes:
+        linear = np.diag(np.diag(linear))
+    sampled = ndimage.affine_transform(
         data if order == 0 else data.astype(np.float32, copy=False),
-        linear,
+        np.diag(linear) if along_axes else linear,  # SciPy samples axis by axis then, several times faster
         offset=shift,
         output_shape=grid.shape,
         order=order,
-        mode="nearest" if outside is None else "constant",
-        cval=0.0 if outside is None else outside,
+        mode="nearest",
     )
+    if outside is not None:
+        for beyond in _beyond_faces(data.shape, linear, shift, grid.shape):
+            np.copyto(sampled, sampled.dtype.type(outside), where=beyond)
+    return sampled
+
+
+def _beyond_faces(
+    shape: tuple[int, ...], linear: np.ndarray, shift: np.ndarray, sampled: tuple[int, int, int]
+) -> Iterator[np.ndarray]:
+    """For each axis of a volume, where samples lie beyond its two faces.
+
+    Args:
+        shape: of the volume.
+        linear: (3, 3) sample index to voxel index.
+        shift: (3,) voxel index of the first sample.
+        sampled: shape of the samples.
+
+    Yields:
+        bool arrays that broadcast to ``sampled``, of length 1 along axes that do not matter.
+    """
+    indices = [index.astype(np.float32) for index in np.ogrid[tuple(slice(size) for size in sampled)]]
+    for size, row, begin in zip(shape, linear, shift, strict=True):
+        terms = [np.float32(weight) * index for weight, index in zip(row, indices, strict=True) if weight]
+        place = sum(terms, np.float32(begin - (size - 1) / 2))  # from the middle of the volume
+        yield np.abs(place) > size / 2 + FACE_TOLERANCE
 
 
 def resample_to_spacing(

@@ -4,7 +4,7 @@ Masks are boolean, on the grid of the scan as stored. Nothing here downloads any
 """
 
 from otfsynth.config.skullstrip import METHODS, StrippingConfig
-from otfsynth.inference.skullstrip.choice import Brain, choose_stripper, find_brain
+from otfsynth.inference.skullstrip.choice import Brain, choose_stripper, find_brain, what_decides
 from otfsynth.inference.skullstrip.decision import Decision, has_skull
 from otfsynth.inference.skullstrip.stripper import SkullStripError, Stripper
 
@@ -18,4 +18,5 @@ __all__ = [
     "choose_stripper",
     "find_brain",
     "has_skull",
+    "what_decides",
 ]

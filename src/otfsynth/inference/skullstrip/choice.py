@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from otfsynth.inference.skullstrip.hd_bet import HdBetStripper, missing_files
 from otfsynth.inference.skullstrip.mask_folder import MaskFolderStripper
 from otfsynth.inference.skullstrip.stripper import SkullStripError, Stripper
 from otfsynth.volumes import Volume
+
+UNIMPORTANT = ("device", "timeout_s")
+"""Settings that change no mask."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Brain:
     reason: str
 
 
-class KeepEverything:
+class KeepEverything(Stripper):
     """``method=none``: every voxel counts."""
 
     name = "none"
@@ -67,6 +71,15 @@ def choose_stripper(method: str, config: StrippingConfig) -> Stripper:
     if method == "hd-bet":
         return HdBetStripper(config.hd_bet_weights, config.device, config.hd_bet_tta)
     return _best(config)
+
+
+def what_decides(method: str, config: StrippingConfig, stripper: Stripper) -> dict[str, Any]:
+    """What decides which brains are found, as plain data: results of others have to be made again when resuming.
+
+    With ``method=auto`` the stripper that was chosen is part of it: it changes when HD-BET's weights come or go.
+    """
+    settings = {name: value for name, value in asdict(config).items() if name not in UNIMPORTANT}
+    return {"method": method, "stripper": stripper.name, **settings}
 
 
 def _best(config: StrippingConfig) -> Stripper:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from otfsynth.inference.skullstrip.mask_folder import checked_mask
-from otfsynth.inference.skullstrip.stripper import SkullStripError
+from otfsynth.inference.skullstrip.stripper import SkullStripError, Stripper
 from otfsynth.volumes import Volume, VolumeError, read_volume, write_volume
 
 PLACES = ("input", "output", "mask")
@@ -22,7 +22,7 @@ EXAMPLE = 'stripping.command="tool -i {input} -o {output} -m {mask}"'
 SHOWN_LINES = 5
 
 
-class CommandStripper:
+class CommandStripper(Stripper):
     """Runs a program on a copy of each scan and reads the mask that it writes.
 
     The program is started without a shell. ``{input}`` stands for a NIfTI copy of the scan, ``{mask}`` for the mask to

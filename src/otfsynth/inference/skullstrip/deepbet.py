@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 
 from otfsynth.inference.preparation import from_canonical
-from otfsynth.inference.skullstrip.stripper import SkullStripError, finite, torch_device
+from otfsynth.inference.skullstrip.stripper import SkullStripError, Stripper, finite, torch_device
 from otfsynth.volumes import Volume, to_canonical
 
 LOCK = threading.Lock()
@@ -22,7 +22,7 @@ REMEDY = (
 )
 
 
-class DeepBetStripper:
+class DeepBetStripper(Stripper):
     """Two small networks, one that finds the brain and one that outlines it.
 
     Args:

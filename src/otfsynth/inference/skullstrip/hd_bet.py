@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from otfsynth.inference.preparation import from_canonical
-from otfsynth.inference.skullstrip.stripper import SkullStripError, finite, torch_device
+from otfsynth.inference.skullstrip.stripper import SkullStripError, Stripper, finite, torch_device
 from otfsynth.volumes import Volume, spacing_of, to_canonical
 
 FILES = ("dataset.json", "plans.json", "fold_all/checkpoint_final.pth")
@@ -36,7 +36,7 @@ def missing_files(folder: str) -> list[str]:
     return [file for file in FILES if not (Path(folder).expanduser() / file).is_file()]
 
 
-class HdBetStripper:
+class HdBetStripper(Stripper):
     """HD-BET's network with the weights of a folder.
 
     The checkpoint is unpickled by nnU-Net: take it from HD-BET's own record only.

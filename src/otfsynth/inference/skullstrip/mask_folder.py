@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from otfsynth.data.scan_names import describe
+from otfsynth.inference.output_names import derivative_stem
 from otfsynth.inference.preparation import from_canonical
-from otfsynth.inference.skullstrip.stripper import SkullStripError
+from otfsynth.inference.skullstrip.stripper import SkullStripError, Stripper
 from otfsynth.volumes import Grid, Volume, corner_distance_mm, is_volume_name, read_volume, to_canonical, volume_stem
 
 MASK_ENDINGS = ("_desc-brain_mask", "_mask", "_brain_mask", "_brainmask", "_bet", "")
@@ -18,7 +20,7 @@ MOST_APART_MM = 0.5
 """Between a corner voxel of the mask and that of the scan: more than rounding in headers, less than a voxel."""
 
 
-class MaskFolderStripper:
+class MaskFolderStripper(Stripper):
     """Reads masks: voxels above 0 are brain, of probabilities those above one half.
 
     Args:
@@ -46,25 +48,32 @@ class MaskFolderStripper:
 
     def mask(self, volume: Volume, path: Path | None, case: str = "") -> np.ndarray:
         """The brain, see :class:`Stripper`."""
-        name = case or volume_stem(path or volume.name)
-        for stem, folders in _names(name, volume_stem(path or volume.name)):
-            for ending in MASK_ENDINGS + BRAIN_ENDINGS:
-                file = self._only_one(stem + ending, folders, path)
-                if file is not None:
-                    return _read(file, ending, volume)
-        looked_for = ", ".join(f"{name}{ending}.nii.gz" for ending in MASK_ENDINGS)
-        raise SkullStripError(f"no mask of '{name}' in '{self.folder}'; looked for {looked_for} (or .nii, .mgz)")
-
-    def _only_one(self, stem: str, folders: tuple[str, ...], scan: Path | None) -> Path | None:
-        files = [
-            file
-            for file in self._files.get(stem, [])
-            if file.parts[-1 - len(folders) : -1] == folders and not _same_file(file, scan)
-        ]
+        name, stem = case or volume_stem(path or volume.name), volume_stem(path or volume.name)
+        files, ending = self._find(name, stem, path)
+        if not files:
+            looked_for = ", ".join(f"{name}{ending}.nii.gz" for ending in MASK_ENDINGS)
+            raise SkullStripError(f"no mask of '{name}' in '{self.folder}'; looked for {looked_for} (or .nii, .mgz)")
         if len(files) > 1:
             listing = ", ".join(f"'{file.relative_to(self.folder)}'" for file in files)
             raise SkullStripError(f"'{self.folder}' holds several masks of one name: {listing}; leave one")
-        return files[0] if files else None
+        return _read(files[0], ending, volume)
+
+    def sources(self, path: Path, case: str) -> tuple[Path, ...]:
+        """The mask, or those between which there is no telling; see :class:`Stripper`."""
+        return self._find(case, volume_stem(path), path)[0]
+
+    def _find(self, case: str, stem: str, scan: Path | None) -> tuple[tuple[Path, ...], str]:
+        """Masks of the first name that there is, and its ending."""
+        for name, folders in _names(case, stem):
+            for ending in MASK_ENDINGS + BRAIN_ENDINGS:
+                files = tuple(
+                    file
+                    for file in self._files.get(name + ending, [])
+                    if file.parts[-1 - len(folders) : -1] == folders and file.is_file() and not _same_file(file, scan)
+                )
+                if files:
+                    return files, ending
+        return (), ""
 
 
 def checked_mask(inside: np.ndarray, affine: np.ndarray, volume: Volume, name: str) -> np.ndarray:
@@ -102,13 +111,16 @@ def _names(case: str, stem: str) -> list[tuple[str, tuple[str, ...]]]:
     """Names under which masks of a case may be filed, and the folders that each of them must lie in.
 
     The case; its file, below the folders by which the case is told from others of the same file name (``a__scan`` is
-    ``a/scan``); and BIDS names without their suffix, since a mask belongs to a session and not to a contrast.
+    ``a/scan``); the name of the BIDS derivative that ``predict`` writes, which tells contrasts apart; and BIDS names
+    without their suffix, for one mask that serves all contrasts of a session.
     """
     names: list[tuple[str, tuple[str, ...]]] = [(case, ())]
     prefix = case.removesuffix(f"__{stem}")
     if case != stem:
         names.append((stem, tuple(prefix.split("__")) if prefix != case else ()))
     if stem.startswith("sub-") and "_" in stem and prefix == case:
+        described = describe(Path(case))
+        names += [(derivative_stem(described), ())] if described.entities else []
         names.append((stem.rpartition("_")[0], ()))
     return names
 

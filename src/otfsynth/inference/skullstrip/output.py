@@ -43,19 +43,23 @@ class BrainFiles:
         write_masked_copy(self.brain, scan, mask)
         write_volume(self.mask, mask.astype(np.uint8), volume.affine, volume.header)
 
-    def read_mask(self, volume: Volume) -> np.ndarray | None:
-        """The mask, where both files open and fit the scan; else ``None``."""
+    def are_whole(self, scan: Path) -> bool:
+        """Whether both files open and fit the scan.
+
+        Args:
+            scan: its file.
+        """
         try:
-            mask, brain = read_volume(self.mask), read_volume(self.brain)
+            volume, mask, brain = read_volume(scan), read_volume(self.mask), read_volume(self.brain)
         except VolumeError:
-            return None
+            return False
         fits = all(
             found.data.shape == volume.data.shape and np.allclose(found.affine, volume.affine, atol=1e-3)
             for found in (mask, brain)
         )
         inside = mask.data > 0
         outside_empty = fits and not np.any(np.nan_to_num(brain.data[~inside] - _nearest_to_zero(brain)))
-        return inside if fits and inside.any() and outside_empty else None
+        return bool(fits and inside.any() and outside_empty)
 
 
 def write_masked_copy(target: Path, scan: Path, mask: np.ndarray) -> None:

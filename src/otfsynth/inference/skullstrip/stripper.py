@@ -42,6 +42,15 @@ class Stripper(Protocol):
         """
         ...
 
+    def sources(self, path: Path, case: str) -> tuple[Path, ...]:
+        """Files that the mask of a scan is read from; none where it is computed.
+
+        Args:
+            path: the scan's file.
+            case: its name.
+        """
+        return ()
+
 
 def finite(data: np.ndarray) -> np.ndarray:
     """float32 copy with NaN and infinities as 0, as every network here needs it."""
