@@ -61,7 +61,8 @@ class PredictConfig:
     save_mask: bool = False
     """Write the brain mask, too."""
     resume: bool = False
-    """Leave out scans whose results are whole, and made from the same file by the same checkpoints and settings."""
+    """Leave out scans whose results are whole, and made from the same file and brain mask by the same
+    checkpoints, skull-stripper and settings."""
     progress: bool = True
     """Show a bar with the time left."""
 

@@ -46,7 +46,7 @@ class SkullStripConfig:
     input_layout: str = "auto"
     """How ``input`` is arranged."""
     resume: bool = False
-    """Leave out scans whose results are there and whole."""
+    """Leave out scans whose results are there, whole, and made by the same skull-stripper."""
     pictures: bool = True
     """Draw the outline of every mask on its scan, in ``qc/``."""
     progress: bool = True
