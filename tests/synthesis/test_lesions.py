@@ -68,3 +68,10 @@ def test_records_of_before_the_kinds_still_load(tissue_bank: LabelBank) -> None:
     for name in ("oedema", "necrosis", "mass_effect", "lesion_labels", "shape"):
         del fields[name]
     assert SynthesisParameters.from_json(json.dumps(fields)) == record
+
+
+def test_a_target_that_the_scheme_lacks_does_no_harm_where_lesions_are_off(tissue_bank: LabelBank) -> None:
+    config = plain_config(lesions=LesionsConfig(0.0, target="lesion"))
+    record = synthesizer(tissue_bank, (8, 8, 8), config).sample_parameters(0)
+    assert record.lesions is None
+    assert record.lesion_labels is None

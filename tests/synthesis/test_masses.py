@@ -11,7 +11,7 @@ from otfsynth.data.bank import LabelBank
 from otfsynth.synthesis.lesion_parameters import LesionParameters, MassEffectParameters
 from otfsynth.synthesis.parameters import DeformationParameters, SynthesisParameters
 from tests import references
-from tests.synthesis.heads import IDENTITY, LEVELS, Size, assert_agrees, bank_of, plain_record, render_one
+from tests.synthesis.heads import IDENTITY, LEVELS, TISSUE, Size, assert_agrees, bank_of, head_indices, plain_record, render_one
 from tests.synthesis.lesion_records import FLAT, records_of
 
 EFFECT = MassEffectParameters((25.0, 27.0, 22.0), 0.6, 9.0)
@@ -73,6 +73,17 @@ def test_oedema_lies_in_white_matter_alone_and_the_core_over_it(tissue_bank: Lab
     assert np.sum(image == 200.0) > np.sum(image == 20.0) > 30
     assert (target[image == 200.0] == 1).all()
     np.testing.assert_array_equal(target[image == 60.0], tissue[image == 60.0])
+
+
+def test_maps_without_white_matter_have_masses_without_oedema() -> None:
+    indices = head_indices()
+    indices[np.isin(indices, (5, 6))] = 3
+    grey = bank_of(indices, scheme=TISSUE)
+    nowhere = dataclasses.replace(TISSUE, target_names=("background", "GM", "other", "CSF"))
+    for maps in (grey, bank_of(head_indices(), scheme=nowhere)):
+        for record in records_of(maps, "mass", 20):
+            assert record.lesions is not None
+            assert record.oedema is None
 
 
 def test_masses_are_seen_in_the_drawn_size(tissue_bank: LabelBank) -> None:

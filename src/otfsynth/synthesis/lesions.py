@@ -146,17 +146,19 @@ def _draw_mass(
     core = draw(core_hosts, radius, "tumour")
     has_oedema, has_necrosis = stream.happens(mass.oedema_probability), stream.happens(mass.necrosis_probability)
     width = stream.uniform(mass.oedema_mm[0], mass.oedema_mm[1]) / anatomy.spacing_mm
-    oedema = draw(anatomy.targets(config.hosts), radius + width, "oedema")
+    oedema_hosts = anatomy.targets(config.hosts)
+    oedema = draw(oedema_hosts, radius + width, "oedema") if anatomy.voxels(oedema_hosts) else None
     share = stream.uniform(mass.necrosis_share[0], mass.necrosis_share[1])
     necrosis = draw(core_hosts, share * radius, "necrosis")
-    has_oedema = has_oedema and len(oedema.hosts) > 0
     return DrawnLesions(core, oedema if has_oedema else None, necrosis if has_necrosis else None, effect)
 
 
 def sample_lesion_labels(config: LesionsConfig, scheme: LabelScheme) -> LesionLabelParameters | None:
     """Labels of the map that get the target of lesions; None where there is no such target or label."""
+    if config.probability == 0:
+        return None
     target, labels = target_value(config, scheme), named_labels(scheme, config.labels)
-    if config.probability == 0 or target is None or not labels:
+    if target is None or not labels:
         return None
     return LesionLabelParameters(labels, target)
 
