@@ -109,6 +109,7 @@ def sample_parameters(
     priors: IntensityPriors | None,
     physics: PhysicsEngine | None,
     key: SampleKey,
+    whole_head: bool = False,
 ) -> SynthesisParameters:
     """Draw one sample's parameters, all channels of it; the same arguments always give the same record.
 
@@ -119,8 +120,9 @@ def sample_parameters(
         priors: intensity priors, where the configuration names files.
         physics: tissues and sequences, where the configuration has samples of them.
         key: address of the sample.
+        whole_head: the patch is a field of view with the brain in its middle.
     """
-    draw = partial(_sample_channel, config, maps, size, priors, physics)
+    draw = partial(_sample_channel, config, maps, size, priors, physics, whole_head)
     return sample_channels(config.channels, key, draw)
 
 
@@ -130,6 +132,7 @@ def _sample_channel(
     size: Size,
     priors: IntensityPriors | None,
     physics: PhysicsEngine | None,
+    whole_head: bool,
     key: SampleKey,
 ) -> SynthesisParameters:
     """One channel: what is of the head comes from the shared key, what is of the image from the channel's."""
@@ -151,7 +154,7 @@ def _sample_channel(
     painter = Painter(config.lesions, mixture, physics, sequence, RandomStream(key, "lesion_looks"))
     lesions = sample_lesions(config.lesions, anatomy, painter, head)
     shape: Sequence[int] = tuple(label_map.indices.shape)
-    deformation = sample_deformation(config, shape, label_map.foreground, size, spacing_mm, head)
+    deformation = sample_deformation(config, shape, label_map.foreground, size, spacing_mm, head, whole_head)
     strip = sample_skull_strip(config.skull_strip, maps.scheme, spacing_mm, head)
     shell = sample_shell(config.shell, label_map.indices, label_map.brain_distance, background, key)
     solid = anatomy.targets(SOLID) or range(1, maps.scheme.target_count)

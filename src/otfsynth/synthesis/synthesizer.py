@@ -112,11 +112,14 @@ class Synthesizer:
         """Draw and render the samples of these positions in the stream."""
         return self.render([self.sample_parameters(index) for index in indices])
 
-    def sample_parameters(self, index: int) -> SynthesisParameters:
-        """The record of sample ``index``, in [0, 2**32 - 1]; nothing is rendered."""
+    def sample_parameters(self, index: int, whole_head: bool = False) -> SynthesisParameters:
+        """The record of sample ``index``, in [0, 2**32 - 1]; nothing is rendered.
+
+        A whole head is the same sample in a field of view with the brain in its middle, wherever its patch would lie.
+        """
         key = SampleKey(self.seed, index)
         easier = RandomStream(key, "curriculum").happens(self.curriculum.share_at(index))
-        return (self._easier if easier else self._model).sample(self._maps, self.size, key)
+        return (self._easier if easier else self._model).sample(self._maps, self.size, key, whole_head)
 
     def render(self, parameters: Sequence[SynthesisParameters]) -> SyntheticBatch:
         """Render records, drawn here or read from JSON.
@@ -157,14 +160,6 @@ class Synthesizer:
             for number, channel in enumerate(record.all_channels):
                 if number == 0 or not channel.missing:
                     yield ChannelToRender(channel, label_map, image[i, number], None if number else target[i, 0])
-
-    def label_map(self, record: SynthesisParameters) -> LabelMapLike:
-        """The label map that a record was drawn from, of the bank or of its real scans.
-
-        Raises:
-            ValueError: this bank does not hold it.
-        """
-        return self._find(self._maps, record)
 
     def _find(self, maps: LabelMaps, record: SynthesisParameters) -> LabelMapLike:
         found: LabelMaps | None = maps
