@@ -60,6 +60,8 @@ class BoundaryMapsLike(Protocol):
     def alternate(self) -> Tensor: ...
     @property
     def distance(self) -> Tensor: ...
+    @property
+    def structures(self) -> str: ...
 
 
 class LabelMapLike(Protocol):
@@ -153,8 +155,10 @@ def _sample_channel(
     anatomy = Anatomy(label_map.indices, label_map.brain_distance, label_map.foreground, maps.scheme, spacing_mm)
     painter = Painter(config.lesions, mixture, physics, sequence, RandomStream(key, "lesion_looks"))
     lesions = sample_lesions(config.lesions, anatomy, painter, head)
-    shape: Sequence[int] = tuple(label_map.indices.shape)
-    deformation = sample_deformation(config, shape, label_map.foreground, size, spacing_mm, head, whole_head)
+    x, y, z = label_map.indices.shape
+    boundaries = label_map.boundaries
+    structures = None if boundaries is None else boundaries.structures
+    deformation = sample_deformation(config, (x, y, z), label_map.foreground, size, spacing_mm, head, whole_head)
     strip = sample_skull_strip(config.skull_strip, maps.scheme, spacing_mm, head)
     shell = sample_shell(config.shell, label_map.indices, label_map.brain_distance, background, key)
     solid = anatomy.targets(SOLID) or range(1, maps.scheme.target_count)
@@ -192,6 +196,7 @@ def _sample_channel(
         spikes=sample_spikes(config.spikes, intensity_range, key),
         noise_field=sample_noise_field(config.noise_field, acquisition, spacing_mm, key),
         storage=sample_storage(config.storage, intensity_range, key),
-        shape=sample_shape(config.shape_variety, spacing_mm, head) if label_map.second is None else None,
+        shape=sample_shape(config.shape_variety, structures, spacing_mm, head) if label_map.second is None else None,
+        map_shape=(x, y, z),
     )
     return record if scans is None else with_real_image(record, label_map)

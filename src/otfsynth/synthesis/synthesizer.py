@@ -125,8 +125,8 @@ class Synthesizer:
         """Render records, drawn here or read from JSON.
 
         Raises:
-            ValueError: the records differ in size or number of channels, or name a label map that
-                this bank does not hold.
+            ValueError: the records differ in size or number of channels, or were drawn from a label map, a working
+                spacing, a scheme or boundaries that this bank does not hold.
         """
         sizes = {record.size for record in parameters}
         if len(sizes) != 1:
@@ -168,11 +168,26 @@ class Synthesizer:
         if found is not None and record.map_index < len(found):
             label_map = found[record.map_index]
             if label_map.name == record.label_map:
+                self._check(found, label_map, record)
                 return label_map
         raise ValueError(
             f"the record of sample {record.key.index} was drawn from label map '{record.label_map}' at position "
             f"{record.map_index}, which this bank does not hold there; load the label maps it was drawn from"
         )
+
+    def _check(self, maps: LabelMaps, label_map: LabelMapLike, record: SynthesisParameters) -> None:
+        """A map of the right name may still have another grid, or labels of another scheme."""
+        shape = tuple(label_map.indices.shape)
+        for what, drawn, held in (
+            ("a working spacing in mm", record.spacing_mm, maps.spacing_mm),
+            ("a number of generation classes", len(record.mixture.means), maps.scheme.class_count),
+            ("a shape of its label map", record.map_shape or shape, shape),
+        ):
+            if drawn != held:
+                raise ValueError(
+                    f"the record of sample {record.key.index} was drawn with {what} of {drawn}; here it is {held}: load "
+                    f"'{record.label_map}' as it was then, with the same label scheme and data.spacing_mm"
+                )
 
     def _buffers(self, count: int, channels: int, size: Size) -> tuple[Tensor, Tensor]:
         shape = (count, channels, *size)
