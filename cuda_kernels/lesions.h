@@ -123,23 +123,26 @@ OTF_STEP void add_lesions(const Team& team, const Lesions& lesions, const Part& 
     }
 }
 
-// A growing mass: tissue at a distance r comes from r (1 - strength exp(-r**2 / 2 reach**2)). Both factors of the map's
-// Jacobian are positive for a strength in [0, 1), so that nothing folds.
+// A growing mass: tissue at a distance r comes from r (1 - strength w), w = exp(-r**2 / 2 reach**2) (1 - r**2 / end**2)**2,
+// and stays beyond `end`. Both factors of the map's Jacobian, 1 - strength w squared and 1 - strength (w + r w'), are
+// positive for a strength in [0, 1), since w falls from 1: nothing folds.
 struct MassEffect {
-    float centre[3];  // voxels of the label map
-    float fall;       // log2(e) / (2 reach**2)
-    float strength;   // 0: none
-    i32 padding_;
+    float centre[3];    // voxels of the label map
+    float fall;         // log2(e) / (2 reach**2)
+    float inverse_end;  // 1 / end**2; 0: none
+    float strength;     // 0: none
 };
-OTF_FIELDS(MassEffect, (centre)(fall)(strength))
+OTF_FIELDS(MassEffect, (centre)(fall)(inverse_end)(strength))
 
 template <class Team>
 OTF_STEP void push_aside(const Team& team, const MassEffect& mass, i32 n, float* sx, float* sy, float* sz) {
     const float cx = mass.centre[0], cy = mass.centre[1], cz = mass.centre[2], fall = -mass.fall, strength = mass.strength;
+    const float inverse_end = mass.inverse_end;
     OTF_VECTOR_LOOP
     for (i32 z = team.lane; z < n; z += team.lanes) {
         const float dx = sx[z] - cx, dy = sy[z] - cy, dz = sz[z] - cz;
-        const float pull = strength * fast_exp2(fall * (dx * dx + dy * dy + dz * dz));
+        const float square = dx * dx + dy * dy + dz * dz, left = larger(1.0f - inverse_end * square, 0.0f);
+        const float pull = strength * left * left * fast_exp2(fall * square);
         sx[z] -= pull * dx;
         sy[z] -= pull * dy;
         sz[z] -= pull * dz;

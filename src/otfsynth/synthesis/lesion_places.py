@@ -19,6 +19,10 @@ CANDIDATES = 256
 """Voxels of each tissue among which places are chosen: distances between all of them take a millisecond."""
 NEAREST_SHARE = 0.12
 """Share of the white matter that counts as periventricular."""
+UNITS_PER_MM, SURFACE, FAR = 8, 128, 255
+"""Of encoded distances from the brain."""
+COARSE = 4
+"""Voxels between those that are asked for the brain's surface, where it is far."""
 VENTRICLES = ("ventricles", "lateral ventricles", "ventricle")
 LEAST_STROKE_MM = 6.0
 """From the middle of the brain to where a stroke begins, where labels do not tell the sides apart."""
@@ -57,6 +61,22 @@ class Anatomy:
             voxels = self.voxels(hosts)[0]
             label = self.label(voxels[len(voxels) // 2])
         return self.scheme.generation_classes[label]
+
+    def depth_mm(self, voxel: NDArray[np.int32]) -> float:
+        """From a voxel (3,) of the brain to the brain's surface, at least a voxel; to some tenths of a millimetre where
+        that is farther than distances are stored.
+        """
+        x, y, z = voxel.tolist()
+        encoded = int(self.brain_distance[x, y, z])
+        if encoded > 0:
+            return max((SURFACE - encoded) / UNITS_PER_MM, self.spacing_mm)
+        # The way to a voxel outside is at least the depth and that voxel's height, and that long along the surface's normal.
+        distances = self.brain_distance[::COARSE, ::COARSE, ::COARSE].numpy()
+        outside = np.nonzero((distances >= SURFACE) & (distances < FAR))
+        heights_mm = (distances[outside] - float(SURFACE)) / UNITS_PER_MM
+        ways_mm = self.spacing_mm * np.linalg.norm(COARSE * np.transpose(outside) - voxel, axis=1)
+        widest_mm = self.spacing_mm * float(np.linalg.norm(self.indices.shape))
+        return float((ways_mm - heights_mm).min(initial=widest_mm))
 
     def label(self, voxel: NDArray[np.int32]) -> int:
         x, y, z = voxel.tolist()

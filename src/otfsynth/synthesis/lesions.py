@@ -35,12 +35,8 @@ if TYPE_CHECKING:
 
 KINDS = ("blobs", "hyperintensities", "mass", "stroke")
 MASS_HOSTS, CORE_HOSTS = ("GM", "WM"), ("GM", "WM", "CSF")
-DEEPEST_MM = 16.0
-"""Distances from the brain's surface are stored up to here."""
 GRADED, LEAST_SEVERITY = ("white-matter lesion", "oedema"), 0.3
 """Tissues that are found between healthy and wholly changed."""
-SKULL_SHARE = 1.25
-"""Least distance of a mass from the brain's surface in units of the reach of its effect, so that the skull stays."""
 
 
 class DrawnLesions(NamedTuple):
@@ -130,12 +126,9 @@ def _draw_mass(
     """Core, oedema, dead middle and displacement; radii are drawn as they are seen, and stored where they come from."""
     mass = config.mass
     radius = float(log_uniform(mass.radius_mm, anatomy.spacing_mm, 1, stream)[0])
-    x, y, z = centre.tolist()
-    encoded = int(anatomy.brain_distance[x, y, z])
-    depth_mm = max((128 - encoded) / 8, 1.0) if encoded > 0 else DEEPEST_MM
     reach = stream.uniform(mass.effect_reach[0], mass.effect_reach[1]) * radius
-    reach = min(reach, depth_mm / anatomy.spacing_mm / SKULL_SHARE)
-    effect = MassEffectParameters(vector(centre), stream.uniform(mass.effect[0], mass.effect[1]), reach)
+    strength = stream.uniform(mass.effect[0], mass.effect[1])
+    effect = MassEffectParameters(vector(centre), strength, reach, anatomy.depth_mm(centre) / anatomy.spacing_mm)
 
     def draw(hosts: tuple[int, ...], seen: float, tissue: str) -> LesionParameters:
         blobs = (centre[None].astype(np.float64), np.array([effect.source_radius(seen)]))

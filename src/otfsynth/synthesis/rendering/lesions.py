@@ -44,6 +44,8 @@ def mass_effect(parameters: SynthesisParameters) -> dict[str, Any]:
     struct = np.zeros((), STRUCTS["Paint"]["mass_effect"])
     struct["centre"], struct["strength"] = drawn.centre_voxels, drawn.strength
     struct["fall"] = np.log2(np.e) / (2.0 * drawn.reach_voxels**2)
+    if drawn.end_voxels is not None:
+        struct["inverse_end"] = drawn.end_voxels**-2.0
     return {"mass_effect": struct}
 
 
@@ -65,5 +67,5 @@ def _part(
 
 
 def farthest_push_voxels(drawn: MassEffectParameters | None) -> float:
-    """The greatest displacement of a mass effect; 0 without one."""
+    """No displacement of a mass effect is greater; 0 without one."""
     return 0.0 if drawn is None else drawn.farthest_voxels
