@@ -12,7 +12,17 @@ from otfsynth.synthesis.lesion_parameters import LesionParameters, MassEffectPar
 from otfsynth.synthesis.lesion_places import Anatomy
 from otfsynth.synthesis.parameters import DeformationParameters, SynthesisParameters
 from tests import references
-from tests.synthesis.heads import IDENTITY, LEVELS, TISSUE, Size, assert_agrees, bank_of, head_indices, plain_record, render_one
+from tests.synthesis.heads import (
+    IDENTITY,
+    LEVELS,
+    TISSUE,
+    Size,
+    assert_agrees,
+    bank_of,
+    head_indices,
+    plain_record,
+    render_one,
+)
 from tests.synthesis.lesion_records import FLAT, records_of
 
 EFFECT = MassEffectParameters((25.0, 27.0, 22.0), 0.6, 9.0)

@@ -70,7 +70,7 @@ class Anatomy:
         encoded = int(self.brain_distance[x, y, z])
         if encoded > 0:
             return max((SURFACE - encoded) / UNITS_PER_MM, self.spacing_mm)
-        # The way to a voxel outside is at least the depth and that voxel's height, and that long along the surface's normal.
+        # The way to a voxel outside is at least the depth and that voxel's height; along the surface's normal, no more.
         distances = self.brain_distance[::COARSE, ::COARSE, ::COARSE].numpy()
         outside = np.nonzero((distances >= SURFACE) & (distances < FAR))
         heights_mm = (distances[outside] - float(SURFACE)) / UNITS_PER_MM

@@ -185,8 +185,8 @@ class Synthesizer:
         ):
             if drawn != held:
                 raise ValueError(
-                    f"the record of sample {record.key.index} was drawn with {what} of {drawn}; here it is {held}: load "
-                    f"'{record.label_map}' as it was then, with the same label scheme and data.spacing_mm"
+                    f"the record of sample {record.key.index} was drawn with {what} of {drawn}; here it is {held}: "
+                    f"load '{record.label_map}' as it was then, with the same label scheme and data.spacing_mm"
                 )
 
     def _buffers(self, count: int, channels: int, size: Size) -> tuple[Tensor, Tensor]:

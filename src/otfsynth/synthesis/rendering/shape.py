@@ -38,7 +38,7 @@ def changed_labels(
     if drawn.structures not in (None, maps.structures):
         raise ValueError(
             f"the record of sample {parameters.key.index} moves boundaries of other structures than label map "
-            f"'{label_map.name}' was prepared for; use the synthesis.shape_variety and the label scheme it was drawn with"
+            f"'{label_map.name}' was prepared for; use the synthesis.shape_variety and label scheme it was drawn with"
         )
     map_shape = (labels.shape[0], labels.shape[1], labels.shape[2])
     margin = MARGIN + math.ceil(farthest_push_voxels(parameters.mass_effect))
