@@ -8,8 +8,9 @@
 namespace otfsynth {
 
 constexpr i32 SHELL_LAYERS = 3;
-constexpr i32 FAR = 255;    // encoded distances from 15.9 mm on, inside the map and beyond it: all layers end there
-constexpr i32 TAKEN = 256;  // instead of an encoded distance, where a label has its own intensity
+constexpr i32 FAR = 255;            // of encoded distances: farther than they are stored, inside the map and beyond it
+constexpr float FARTHEST = 15.75f;  // millimetres, the last one stored: layers stretch as far as that, not beyond
+constexpr i32 TAKEN = 256;          // instead of an encoded distance, where a label has its own intensity
 
 struct Shell {
     RowLattice thickness;         // relative change of all layers; no coefficients: even layers
@@ -36,9 +37,10 @@ OTF_STEP void paint_shell(const Team& team, const Shell& shell, const u8* distan
     const float end0 = shell.ends[0], end1 = shell.ends[1], end2 = shell.ends[2];
     const float mean0 = shell.means[0], mean1 = shell.means[1], mean2 = shell.means[2], beyond_mean = shell.outside_mean;
     const float std0 = shell.stds[0], std1 = shell.stds[1], std2 = shell.stds[2], beyond_std = shell.outside_std;
+    const float most = smaller(FARTHEST / end2, 3.0f);
     OTF_VECTOR_LOOP
     for (i32 z = team.lane; z < n; z += team.lanes) {
-        const float stretch = change ? clamp(1.0f + change[z], 0.2f, 3.0f) : 1.0f;
+        const float stretch = smaller(change ? larger(1.0f + change[z], 0.2f) : 1.0f, most);
         const float mm = places[z] == FAR ? HUGE_VALUE : (static_cast<float>(places[z]) - 128.0f) * 0.125f;
         const float m = mm < end0 * stretch ? mean0 : mm < end1 * stretch ? mean1 : mm < end2 * stretch ? mean2 : beyond_mean;
         const float s = mm < end0 * stretch ? std0 : mm < end1 * stretch ? std1 : mm < end2 * stretch ? std2 : beyond_std;

@@ -116,7 +116,8 @@ def paint_shell(
         change = smooth_field(parameters.key, STAGES["shell"], drawn.unevenness, 24, parameters.size)
     encoded = lookup(distances, source)
     outward = np.where(encoded == 255, np.inf, (encoded - 128.0) / 8.0)
-    layer = np.digitize(outward / np.clip(1.0 + change, 0.2, 3.0), drawn.ends_mm)
+    stretch = np.minimum(np.maximum(1.0 + change, 0.2), min(3.0, 15.75 / drawn.ends_mm[2]))
+    layer = np.digitize(outward / stretch, drawn.ends_mm)
     means = np.array([*drawn.means, parameters.mixture.means[0]])[layer]
     stds = np.array([*drawn.stds, parameters.mixture.stds[0]])[layer]
     mean, std = np.where(outside, means, mean), np.where(outside, stds, std)

@@ -28,6 +28,7 @@ from tests.synthesis.heads import (
 
 FLAT = MixtureParameters((50.0,) + (100.0,) * 6, (0.0,) * 7, "random")
 EVEN = ShellParameters((2.0, 5.0, 8.0), (60.0, 10.0, 200.0), (0.0, 0.0, 0.0), 0.0)
+THICK = ShellParameters((5.0, 9.0, 14.0), (60.0, 10.0, 200.0), (3.0, 2.0, 9.0), 0.3)
 UNEVEN = ShellParameters((2.0, 5.0, 8.0), (60.0, 10.0, 200.0), (3.0, 2.0, 9.0), 0.3)
 
 
@@ -77,10 +78,12 @@ def test_layers_end_where_distances_do_and_not_with_the_file(balls: LabelBank) -
     distance = from_middle(size) - RADIUS
     for low, high, value in ((1.0, 3.0, 60.0), (5.0, 9.0, 10.0), (11.0, 13.0, 200.0), (15.0, 99.0, 50.0)):
         assert (image[(distance > low) & (distance < high)] == value).all()
-    thicker = dataclasses.replace(EVEN, ends_mm=(4.0, 10.0, 30.0))
+    thicker = dataclasses.replace(EVEN, ends_mm=(8.0, 20.0, 31.5))
     image, _ = render_one(balls, plain_record(balls, size, shell=thicker, mixture=FLAT))
-    assert (image[(distance > 11.0) & (distance < 15.0)] == 200.0).all()
-    assert (image[distance > 17.5] == 50.0).all(), "on the map's sides as at its corners"
+    for low, high, value in ((1.0, 3.0, 60.0), (5.0, 9.0, 10.0), (11.0, 15.0, 200.0), (17.5, 99.0, 50.0)):
+        assert (image[(distance > low) & (distance < high)] == value).all(), (
+            "all layers, on the map's sides as at corners"
+        )
 
 
 def test_masks_are_round_beside_a_map_that_ends_with_the_brain(balls: LabelBank) -> None:
@@ -93,7 +96,7 @@ def test_masks_are_round_beside_a_map_that_ends_with_the_brain(balls: LabelBank)
 
 
 @pytest.mark.parametrize("size", [(50, 54, 47), (20, 60, 9)])
-@pytest.mark.parametrize("drawn", [EVEN, UNEVEN])
+@pytest.mark.parametrize("drawn", [EVEN, UNEVEN, THICK])
 @pytest.mark.parametrize("width", [None, 1.4])
 def test_shells_agree_with_the_oracle(
     brains: LabelBank, drawn: ShellParameters, size: Size, width: float | None
