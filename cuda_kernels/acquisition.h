@@ -1,7 +1,7 @@
 // The scanner: gamma, then point spread function and sampling of each axis; noise and storage end the last of them.
 //
-// Each acquired sample is a normalised average of its neighbours on the axis: a Gaussian, never cut below four standard
-// deviations, or the sinc of a truncated k-space. Noise is added where a scanner adds it, on the acquired grid.
+// Each acquired sample is a normalised average of its neighbours on the axis: a Gaussian, cut at four standard deviations to
+// the nearest voxel, or the sinc of a truncated k-space. Noise is added where a scanner adds it, on the acquired grid.
 #pragma once
 #include "listing.h"
 #include "noise.h"

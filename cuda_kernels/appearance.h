@@ -125,8 +125,8 @@ struct Paint {
             team.sync();
             const float* change = shell.thickness.coefficients ? field : nullptr;
             i32* places = reinterpret_cast<i32*>(scratch.take(padded_row()));
-            float* outward = scratch.take(padded_row());
-            paint_shell(team, shell, brain_distance, look_up.map_shape, sx, sy, sz, found, change, n, places, outward, mean, std);
+            float* from_brain = scratch.take(padded_row());
+            paint_shell(team, shell, brain_distance, offsets, sx, sy, sz, found, change, n, places, from_brain, mean, std);
             team.sync();
         }
         if (lesions.count > 0) add_lesions(team, lesions, part, sx, sy, sz, found, column, field, scratch.take(padded_row()), mean, std, target_row);

@@ -19,7 +19,7 @@ struct LookUp {
 OTF_FIELDS(LookUp, (labels)(means)(stds)(targets)(map_shape))
 
 // Place of the nearest voxel of the map to one point of each voxel of a row, its middle or beside it; coordinates beyond
-// the map land on its border of background.
+// the map land on its border: background, far from the brain.
 template <class Team>
 OTF_STEP void locate_row(const Team& team, const float* sx, const float* sy, const float* sz, const float shift[3],
                          const i32 map_shape[3], i32 n, i32* offsets) {

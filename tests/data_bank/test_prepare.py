@@ -8,9 +8,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from otfsynth.data.brain_distance import encoded_brain_distance
 from otfsynth.data.prepare import PreparedMap, foreground_voxels, prepare, to_indices
 from otfsynth.labels import LabelScheme
-from otfsynth.volumes import Volume, VolumeError, read_volume
+from otfsynth.volumes import Volume, VolumeError, bounding_box, read_volume
 
 CODES = ["".join(c) for o in itertools.permutations(("RL", "AP", "SI")) for c in itertools.product(*o)]
 
@@ -21,12 +22,14 @@ def values_of(prepared: PreparedMap, scheme: LabelScheme) -> np.ndarray:
 
 def test_crop_border_and_affine(scheme: LabelScheme, head: np.ndarray, head_affine: np.ndarray) -> None:
     prepared = prepare(Volume(head, head_affine, "head"), scheme, 1.0)
-    assert prepared.indices.shape == (24, 31, 28)
-    np.testing.assert_array_equal(values_of(prepared, scheme)[1:-1, 1:-1, 1:-1], head[2:24, 1:30, 3:29])
+    assert (np.array(prepared.indices.shape) > (24, 31, 28)).all()
+    inside = bounding_box(prepared.indices != 0)
+    first = np.array([extent.start for extent in inside])
+    np.testing.assert_array_equal(values_of(prepared, scheme)[inside], head[2:24, 1:30, 3:29])
     for axis in range(3):
         assert not prepared.indices.take((0, -1), axis).any()
         assert (prepared.brain_distance.take((0, -1), axis) == 255).all()
-    np.testing.assert_allclose(prepared.affine[:3, 3], head_affine[:3, 3] + [1, 0, 2])
+    np.testing.assert_allclose(prepared.affine[:3, 3], head_affine[:3, 3] + [2, 1, 3] - first)
     assert prepared.indices.flags.c_contiguous
     brain = scheme.brain_indices[prepared.indices]
     np.testing.assert_array_equal(prepared.brain_distance < 128, brain)
@@ -34,8 +37,33 @@ def test_crop_border_and_affine(scheme: LabelScheme, head: np.ndarray, head_affi
 
 def test_content_at_the_edge_gets_its_border(scheme: LabelScheme) -> None:
     prepared = prepare(Volume(np.full((3, 4, 5), 3), np.eye(4), "full"), scheme, 1.0)
-    assert prepared.indices.shape == (5, 6, 7)
-    np.testing.assert_allclose(prepared.affine[:3, 3], -1)
+    inside = bounding_box(prepared.indices != 0)
+    assert [extent.stop - extent.start for extent in inside] == [3, 4, 5]
+    np.testing.assert_allclose(prepared.affine[:3, 3], [-extent.start for extent in inside])
+
+
+@pytest.mark.parametrize("spacing_mm", [0.7, 1.0, 2.5])
+def test_all_that_is_near_the_brain_is_kept(scheme: LabelScheme, spacing_mm: float) -> None:
+    """Also beyond the file's grid: where distances are looked up beyond the map, they are far."""
+    brain = np.zeros((40, 44, 48), np.int32)
+    brain[0:24, 3:40, 9:48] = 3
+    prepared = prepare(Volume(brain, np.diag([spacing_mm] * 3 + [1.0]), "brain"), scheme, spacing_mm)
+    wide = np.pad(prepared.indices, 20)
+    expected = encoded_brain_distance(scheme.brain_indices[wide], spacing_mm)
+    np.testing.assert_array_equal(np.pad(prepared.brain_distance, 20, constant_values=255), expected)
+    beside = prepared.brain_distance[1:-1, 1:-1, 1:-1]
+    for axis in range(3):
+        assert (beside.take((0, -1), axis) < 255).any(axis=(0, 1, 2)).all()
+    assert set(scheme.target_table[prepared.indices[tuple(prepared.foreground[0].T)]]) == {1}
+
+
+def test_a_neck_far_below_the_brain_needs_no_more_room(scheme: LabelScheme) -> None:
+    labels = np.zeros((90, 90, 160), np.int32)
+    labels[1:89, 1:89, 1:159] = 515
+    labels[10:80, 10:80, 80:150] = 3
+    labels[44:46, 44:46, 1:80] = 24
+    prepared = prepare(Volume(labels, np.eye(4), "neck"), scheme, 1.0)
+    assert prepared.indices.shape == (70 + 2 * 17, 70 + 2 * 17, 149 + 17 + 1)
 
 
 @pytest.mark.parametrize("codes", CODES)

@@ -32,8 +32,10 @@ from tests.synthesis.neck_records import BENT
 SIZE = (11, 13, 36)
 """Rows of more than a warp, and of no whole number of them."""
 
+SHAPES = dataclasses.replace(heads.SHAPES, probability=SynthesisConfig().shape_variety.probability)
+DEFAULT = dataclasses.replace(SynthesisConfig(), shape_variety=SHAPES)
 EVERYTHING = dataclasses.replace(
-    SynthesisConfig(),
+    DEFAULT,
     partial_volume=PartialVolumeConfig(probability=1.0),
     subclasses=SubclassesConfig(probability=1.0),
     texture=TextureConfig(probability=1.0),
@@ -67,9 +69,9 @@ def mixed_records(bank: LabelBank) -> list[SynthesisParameters]:
     models = {
         1: EVERYTHING,
         2: heads.plain_config(ghosting=GhostingConfig(probability=1.0)),
-        4: SynthesisConfig(),
-        5: SynthesisConfig(),
-        6: SynthesisConfig(),
+        4: DEFAULT,
+        5: DEFAULT,
+        6: DEFAULT,
     }
     neck = dataclasses.replace(BENT, anchor_voxels=(centre[0], centre[1], centre[2] - 5.0))
     lesioned = dataclasses.replace(plain, lesions=lesions)

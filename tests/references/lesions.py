@@ -42,4 +42,7 @@ def pushed_aside(source: np.ndarray, mass: MassEffectParameters | None) -> np.nd
     centre = np.reshape(mass.centre_voxels, (3, 1, 1, 1))
     away = source - centre
     radius = np.linalg.norm(away, axis=0)
-    return centre + away * (1.0 - mass.strength * np.exp(-0.5 * (radius / mass.reach_voxels) ** 2))
+    pull = mass.strength * np.exp(-0.5 * (radius / mass.reach_voxels) ** 2)
+    if mass.end_voxels is not None:
+        pull *= np.where(radius < mass.end_voxels, (1.0 - (radius / mass.end_voxels) ** 2) ** 2, 0.0)
+    return centre + away * (1.0 - pull)

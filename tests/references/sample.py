@@ -40,7 +40,7 @@ def render(
         assert brain_indices is not None
         around = np.where(brain_indices, np.arange(len(brain_indices)), parameters.skull_strip.fluid)
         class_table, target_table = class_table[around], target_table[around]
-        parameters = dataclasses.replace(parameters, shell=None, shell_neck=None)
+        parameters = dataclasses.replace(parameters, shell=None, shell_neck=None, background="fluid")
     source = pushed_aside(source_coordinates(key, parameters.deformation, size), parameters.mass_effect)
     found = lookup(indices, source)
     labels = swap_indices[found] if parameters.deformation.flip else found

@@ -114,15 +114,13 @@ def paint_shell(
     change = np.zeros(parameters.size)
     if drawn.unevenness > 0:
         change = smooth_field(parameters.key, STAGES["shell"], drawn.unevenness, 24, parameters.size)
-    last = np.reshape(distances.shape, (3, 1, 1, 1)) - 2.0
-    nearest = np.clip(source, 1.0, last)
-    encoded = lookup(distances, nearest)
-    outward = (encoded - 128.0) / 8.0 + parameters.spacing_mm * np.linalg.norm(source - nearest, axis=0)
-    layer = np.digitize(outward / np.clip(1.0 + change, 0.2, 3.0), drawn.ends_mm)
-    layer = np.where(encoded == 255, 3, layer)
+    encoded = lookup(distances, source)
+    outward = np.where(encoded == 255, np.inf, (encoded - 128.0) / 8.0)
+    stretch = np.minimum(np.maximum(1.0 + change, 0.2), min(3.0, 15.75 / drawn.ends_mm[2]))
+    layer = np.digitize(outward / stretch, drawn.ends_mm)
     means = np.array([*drawn.means, parameters.mixture.means[0]])[layer]
     stds = np.array([*drawn.stds, parameters.mixture.stds[0]])[layer]
     mean, std = np.where(outside, means, mean), np.where(outside, stds, std)
     if parameters.shell_neck is None:
         return mean, std
-    return paint_neck(parameters, outside, np.where(encoded == 255, np.inf, outward), change, source, mean, std)
+    return paint_neck(parameters, outside, outward, change, source, mean, std)

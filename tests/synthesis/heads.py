@@ -25,7 +25,7 @@ from otfsynth.synthesis.parameters import (
     MixtureParameters,
     SynthesisParameters,
 )
-from otfsynth.synthesis.shape import shape_boundaries
+from otfsynth.synthesis.shape import shape_boundaries, structures_digest
 from otfsynth.types import SampleKey
 from tests import references
 
@@ -170,10 +170,12 @@ def synthesizer(bank: LabelBank, size: Size, config: SynthesisConfig | None = No
 
 
 def with_boundaries(bank: LabelBank, record: SynthesisParameters) -> LabelBank:
-    """The bank with the small head's movable boundaries, where a record asks for them."""
+    """The bank with the movable boundaries that a record asks for, those of the small head unless it names others."""
     if record.shape is None or bank[record.map_index].boundaries is not None:
         return bank
-    return bank.with_boundaries(shape_boundaries(SHAPES, bank.scheme))
+    known = [shape_boundaries(config, bank.scheme) for config in (SHAPES, ShapeVarietyConfig())]
+    fitting = [boundaries for boundaries in known if structures_digest(boundaries) == record.shape.structures]
+    return bank.with_boundaries((fitting or known)[0])
 
 
 def render(bank: LabelBank, *records: SynthesisParameters) -> tuple[np.ndarray, np.ndarray]:

@@ -17,7 +17,6 @@ from otfsynth.config.contrast import ContrastConfig, EnginesConfig, PhysicsConfi
 from otfsynth.config.synthesis import AffineConfig, SynthesisConfig
 from otfsynth.data.bank import LabelBank
 from otfsynth.synthesis import SynthesisParameters
-from otfsynth.synthesis.channels import recentred
 from otfsynth.synthesis.physics.engine import load_physics
 from otfsynth.types import SampleKey
 from tests.references.geometry import source_coordinates
@@ -180,14 +179,15 @@ def test_one_person_has_one_tissue(tissue_bank: LabelBank) -> None:
     assert np.abs(independent - means).max() > 1.0
 
 
-def test_recentred_keeps_how_channels_lie(tissue_bank: LabelBank) -> None:
+def test_channels_of_whole_heads_lie_as_those_of_patches(tissue_bank: LabelBank) -> None:
     config = with_channels(count=2, misregistration_probability=1.0, translation_max_mm=3.0)
-    record = synthesizer(tissue_bank, SIZE, config).sample_parameters(1)
-    moved = recentred(record, (20.0, 21.0, 22.0))
-    first, second = (np.array(channel.deformation.centre_voxels) for channel in record.all_channels)
-    assert moved.deformation.centre_voxels == (20.0, 21.0, 22.0)
-    shown = np.array(moved.all_channels[1].deformation.centre_voxels)
-    np.testing.assert_allclose(shown - (20.0, 21.0, 22.0), second - first)
+    engine = synthesizer(tissue_bank, SIZE, config)
+    record, moved = (engine.sample_parameters(1, whole_head=whole_head) for whole_head in (False, True))
+    (first, second), (middle, shown) = (
+        [np.array(channel.deformation.centre_voxels) for channel in drawn.all_channels] for drawn in (record, moved)
+    )
+    assert np.abs(middle - first).max() > 1
+    np.testing.assert_allclose(shown - middle, second - first)
     assert moved.all_channels[1].deformation.matrix == record.all_channels[1].deformation.matrix
 
 

@@ -65,11 +65,29 @@ def test_strokes_stay_on_their_side(tissue_bank: LabelBank) -> None:
 def test_strokes_of_maps_without_sides_end_before_the_middle() -> None:
     scheme = dataclasses.replace(TISSUE, sided_pairs=())
     maps = bank_of(head_indices(), scheme=scheme)
-    for record in records_of(maps, "stroke", 30):
+    middle = np.median(np.concatenate([maps[0].foreground[value].numpy() for value in (0, 1)])[:, 0])
+    sides, counts = set(), set()
+    for record in records_of(maps, "stroke", 60):
         drawn = record.lesions
         assert drawn is not None
-        radius, centre = drawn.radii_voxels[0], drawn.centres_voxels[0]
-        assert radius <= max(abs(centre[0] - 24.5) + 1.0, 6.0)
+        across = np.array(drawn.centres_voxels)[:, 0] - middle
+        side = np.sign(across[0])
+        assert abs(across[0]) >= 6.0
+        assert (side * across - drawn.radii_voxels >= -1e-9).all()
+        sides.add(side)
+        counts.add(len(across))
+    assert sides == {-1.0, 1.0}
+    assert counts >= {1, 2, 3, 4}
+
+
+def test_the_least_place_of_a_stroke_is_in_millimetres() -> None:
+    scheme = dataclasses.replace(TISSUE, sided_pairs=())
+    maps = bank_of(head_indices(), scheme=scheme)
+    coarse = LabelBank(scheme, 3.0, [maps[0]])
+    middle = np.median(np.concatenate([maps[0].foreground[value].numpy() for value in (0, 1)])[:, 0])
+    records = records_of(coarse, "stroke", 60)
+    away = [abs(record.lesions.centres_voxels[0][0] - middle) for record in records if record.lesions is not None]
+    assert 2.0 <= min(away) < 6.0
 
 
 def test_hyperintensities_prefer_the_ventricles(tissue_bank: LabelBank) -> None:

@@ -13,7 +13,19 @@ from otfsynth.config.lesions import LesionsConfig
 from otfsynth.data.bank import LabelBank
 from otfsynth.synthesis.lesion_parameters import LesionParameters
 from otfsynth.synthesis.parameters import DeformationParameters, SynthesisParameters
-from tests.synthesis.heads import Size, assert_agrees, plain_config, plain_record, render_one, synthesizer
+from otfsynth.types import vector
+from tests import references
+from tests.synthesis.heads import (
+    IDENTITY,
+    TISSUE,
+    Size,
+    assert_agrees,
+    bank_of,
+    plain_config,
+    plain_record,
+    render_one,
+    synthesizer,
+)
 from tests.synthesis.lesion_records import FLAT
 
 BALL = LesionParameters(((25.0, 27.0, 22.0),), (6.02,), 180.0, 0.0, 0.0, 0.5, (2,), 3)
@@ -68,3 +80,32 @@ def test_records_of_before_the_kinds_still_load(tissue_bank: LabelBank) -> None:
     for name in ("oedema", "necrosis", "mass_effect", "lesion_labels", "shape"):
         del fields[name]
     assert SynthesisParameters.from_json(json.dumps(fields)) == record
+
+
+def test_a_target_that_the_scheme_lacks_does_no_harm_where_lesions_are_off(tissue_bank: LabelBank) -> None:
+    config = plain_config(lesions=LesionsConfig(0.0, target="lesion"))
+    record = synthesizer(tissue_bank, (8, 8, 8), config).sample_parameters(0)
+    assert record.lesions is None
+    assert record.lesion_labels is None
+
+
+def test_lesions_show_where_the_flow_bends_rows_far() -> None:
+    """Small ones, where a row lies farthest from the line between its ends."""
+    solid = np.zeros((130, 130, 220), np.uint8)
+    solid[1:-1, 1:-1, 1:-1] = 5
+    maps = bank_of(solid, scheme=TISSUE)
+    deformation = DeformationParameters(False, IDENTITY, (64.5, 64.5, 109.5), 8.0, 40.0)
+    record = plain_record(maps, (40, 40, 168), index=5, deformation=deformation, mixture=FLAT)
+    source = references.source_coordinates(record.key, deformation, record.size)
+    line = np.linspace(source[..., 0], source[..., -1], record.size[2], axis=-1)
+    bends = np.linalg.norm(source - line, axis=0)
+    x, y, z = np.unravel_index(bends.argmax(), bends.shape)
+    assert bends.max() > 24
+    place = vector(source[:, x, y, z])
+    image, _ = render_one(
+        maps,
+        dataclasses.replace(record, lesions=dataclasses.replace(BALL, centres_voxels=(place,), radii_voxels=(2.0,))),
+    )
+    near = np.linalg.norm(source - np.reshape(place, (3, 1, 1, 1)), axis=0) < 1.7
+    assert near.sum() > 5
+    np.testing.assert_array_equal(image[near], BALL.mean)

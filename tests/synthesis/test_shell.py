@@ -10,7 +10,7 @@ import pytest
 from otfsynth.config.shell import ShellConfig
 from otfsynth.config.synthesis import BackgroundConfig
 from otfsynth.data.bank import LabelBank
-from otfsynth.synthesis.parameters import DeformationParameters, MixtureParameters
+from otfsynth.synthesis.parameters import DeformationParameters, MixtureParameters, SkullStripParameters
 from otfsynth.synthesis.shell import ShellParameters, is_brain_only
 from otfsynth.synthesis.tissue import PartialVolumeParameters
 from tests.synthesis.heads import (
@@ -18,6 +18,7 @@ from tests.synthesis.heads import (
     Size,
     assert_agrees,
     bank_of,
+    ellipsoid,
     head_indices,
     plain_config,
     plain_record,
@@ -27,6 +28,7 @@ from tests.synthesis.heads import (
 
 FLAT = MixtureParameters((50.0,) + (100.0,) * 6, (0.0,) * 7, "random")
 EVEN = ShellParameters((2.0, 5.0, 8.0), (60.0, 10.0, 200.0), (0.0, 0.0, 0.0), 0.0)
+THICK = ShellParameters((5.0, 9.0, 14.0), (60.0, 10.0, 200.0), (3.0, 2.0, 9.0), 0.3)
 UNEVEN = ShellParameters((2.0, 5.0, 8.0), (60.0, 10.0, 200.0), (3.0, 2.0, 9.0), 0.3)
 
 
@@ -56,21 +58,45 @@ def test_layers_follow_the_distance(brains: LabelBank) -> None:
     np.testing.assert_array_equal(image[same], bare[same])
 
 
-def test_layers_go_on_beyond_the_map() -> None:
-    cube = np.zeros((22, 22, 22), np.uint8)
-    cube[1:-1, 1:-1, 1:-1] = 5
-    bank = bank_of(cube, scheme=TISSUE)
-    image, _ = render_one(bank, plain_record(bank, (42, 42, 42), shell=EVEN, mixture=FLAT))
-    line = image[:, 21, 21]
-    inside = np.flatnonzero(line == 100.0)
-    outward = line[inside[-1] + 1 : inside[-1] + 11]
-    assert outward[0] == 60.0
-    assert set(outward[1:]) == {60.0, 10.0, 200.0, 50.0}
-    assert (np.sort(np.unique(outward, return_counts=True)[1])[::-1] >= [3, 3, 2, 1]).all()
+RADIUS = 14.0
+
+
+@pytest.fixture(scope="module")
+def balls() -> LabelBank:
+    """A ball of white matter that fills its file."""
+    return LabelBank.from_volumes(TISSUE, [2 * ellipsoid((29, 29, 29), (0, 0, 0), (RADIUS,) * 3)])
+
+
+def from_middle(size: Size) -> np.ndarray:
+    return np.linalg.norm(np.indices(size) - (np.reshape(size, (3, 1, 1, 1)) - 1) / 2, axis=0)
+
+
+def test_layers_end_where_distances_do_and_not_with_the_file(balls: LabelBank) -> None:
+    size = (81, 81, 81)
+    thick = dataclasses.replace(EVEN, ends_mm=(4.0, 10.0, 14.0))
+    image, _ = render_one(balls, plain_record(balls, size, shell=thick, mixture=FLAT))
+    distance = from_middle(size) - RADIUS
+    for low, high, value in ((1.0, 3.0, 60.0), (5.0, 9.0, 10.0), (11.0, 13.0, 200.0), (15.0, 99.0, 50.0)):
+        assert (image[(distance > low) & (distance < high)] == value).all()
+    thicker = dataclasses.replace(EVEN, ends_mm=(8.0, 20.0, 31.5))
+    image, _ = render_one(balls, plain_record(balls, size, shell=thicker, mixture=FLAT))
+    for low, high, value in ((1.0, 3.0, 60.0), (5.0, 9.0, 10.0), (11.0, 15.0, 200.0), (17.5, 99.0, 50.0)):
+        assert (image[(distance > low) & (distance < high)] == value).all(), (
+            "all layers, on the map's sides as at corners"
+        )
+
+
+def test_masks_are_round_beside_a_map_that_ends_with_the_brain(balls: LabelBank) -> None:
+    size = (71, 71, 71)
+    strip = SkullStripParameters(8.0, 0.0, 16)
+    image, _ = render_one(balls, plain_record(balls, size, mixture=FLAT, skull_strip=strip))
+    distance = from_middle(size) - RADIUS
+    assert (image[distance < 7.0] > 0).all()
+    assert not image[distance > 9.5].any()
 
 
 @pytest.mark.parametrize("size", [(50, 54, 47), (20, 60, 9)])
-@pytest.mark.parametrize("drawn", [EVEN, UNEVEN])
+@pytest.mark.parametrize("drawn", [EVEN, UNEVEN, THICK])
 @pytest.mark.parametrize("width", [None, 1.4])
 def test_shells_agree_with_the_oracle(
     brains: LabelBank, drawn: ShellParameters, size: Size, width: float | None

@@ -18,7 +18,16 @@ from otfsynth.synthesis.parameters import (
 )
 from otfsynth.synthesis.real import with_real_image
 from otfsynth.synthesis.shell import ShellParameters
-from tests.synthesis.heads import TISSUE, assert_agrees, plain_config, plain_record, render_one, synthesizer
+from tests.synthesis.heads import (
+    TISSUE,
+    assert_agrees,
+    bank_of,
+    head_indices,
+    plain_config,
+    plain_record,
+    render_one,
+    synthesizer,
+)
 
 CSF_INDEX = TISSUE.generation_labels.index(24)
 CSF_TARGET = CSF_INDEX  # the scheme of the fixture has a target for each label
@@ -44,6 +53,21 @@ def test_what_the_mask_leaves_around_the_brain_is_csf(bank: LabelBank) -> None:
     np.testing.assert_array_equal(plain_target[rim], indices[rim])  # background and scalp
     np.testing.assert_array_equal(image[~rim], plain_image[~rim])
     np.testing.assert_array_equal(target[~rim], plain_target[~rim])
+
+
+def test_a_background_of_zeros_becomes_fluid_too() -> None:
+    """Inside the mask there is none left; outside everything is 0 anyway."""
+    indices = head_indices()
+    bank = bank_of(np.where(indices == 1, 0, indices))
+    textured = plain_record(bank, tuple(bank[0].indices.shape), mixture=FLAT, skull_strip=ROOMY)
+    zero = dataclasses.replace(textured, background="zero")
+    image, target = render_one(bank, zero)
+    expected, expected_target = render_one(bank, textured)
+    np.testing.assert_array_equal(image, expected)
+    np.testing.assert_array_equal(target, expected_target)
+    air = (bank[0].indices.numpy() == 0) & (bank[0].brain_distance.numpy() < 128 + 24)
+    assert air.sum() > 100
+    np.testing.assert_array_equal(image[air], 90.0)
 
 
 @pytest.mark.parametrize("flip", [False, True])

@@ -40,6 +40,9 @@ def record(**changes: Any) -> SynthesisParameters:
 CASES = {
     "strip": record(skull_strip=STRIP, acquisition=NATIVE),
     "even strip": record(skull_strip=dataclasses.replace(STRIP, edge_roughness_mm=0.0), acquisition=NATIVE),
+    "fluid strip": record(
+        skull_strip=dataclasses.replace(STRIP, edge_offset_mm=2.0, fluid=2), acquisition=COARSE, background="zero"
+    ),
     "poor strip": record(skull_strip=SkullStripParameters(2.0, 5.0, 8), acquisition=NATIVE),
     "fine edge": record(skull_strip=dataclasses.replace(STRIP, edge_spacing_voxels=4), acquisition=NATIVE),
     "strip, thick": record(skull_strip=STRIP, acquisition=THICK, background="zero"),

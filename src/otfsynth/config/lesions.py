@@ -54,9 +54,10 @@ class MassConfig:
     necrosis_share: list[float] = field(default_factory=lambda: [0.3, 0.75])
     """Radius of the dead middle as a share of the core's."""
     effect: list[float] = field(default_factory=lambda: [0.1, 0.7])
-    """a of the displacement: tissue at r comes from r (1 - a exp(-r^2 / 2 s^2)), which never folds for a below 1."""
+    """a of the displacement: tissue at r comes from r (1 - a exp(-r^2 / 2 s^2) (1 - r^2 / e^2)^2), which never folds;
+    e is the way to the skull, which stays."""
     effect_reach: list[float] = field(default_factory=lambda: [0.9, 1.4])
-    """s as a share of the radius; less where the skull is near."""
+    """s as a share of the radius."""
 
     def __post_init__(self) -> None:
         checks.check_range(f"{NAME}.mass.radius_mm", self.radius_mm, 0.5, 80.0)

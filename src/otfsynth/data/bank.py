@@ -25,6 +25,7 @@ from otfsynth.data.soft_maps import ProbabilitySource
 from otfsynth.data.sources import LabelMapError, LabelMapSource, find_sources
 from otfsynth.labels import LabelScheme
 from otfsynth.synthesis.real import RealPairs
+from otfsynth.synthesis.shape import structures_digest
 from otfsynth.volumes import Volume, VolumeError
 
 MAX_WORKERS = 8
@@ -209,7 +210,8 @@ class LabelBank(Sequence[LabelVolume]):
             found = boundary_maps(volume.indices.cpu().numpy(), boundaries, self.spacing_mm)
             if cache is not None:
                 cache.put_arrays(key, alternate=found[0], distance=found[1])
-        return replace(volume, boundaries=BoundaryMaps(*map(torch.from_numpy, found)))
+        alternate, distance = map(torch.from_numpy, found)
+        return replace(volume, boundaries=BoundaryMaps(alternate, distance, structures_digest(boundaries)))
 
     def subset(self, indices: Iterable[int]) -> LabelBank:
         """A bank of some of the maps, which share their memory with this one."""

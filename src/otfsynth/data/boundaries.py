@@ -34,18 +34,21 @@ class BoundaryMaps:
             near.
         distance: uint8 (x, y, z): ``32 * (2 * boundary + side) + 8 * mm``, side 0 inside and 1 outside; 255 where no
             boundary is near, and in the middle of every structure, which so never vanishes.
+        structures: what the boundaries part; see :func:`otfsynth.synthesis.shape.structures_digest`.
     """
 
     alternate: Tensor
     distance: Tensor
+    structures: str
 
     def to(self, device: torch.device) -> BoundaryMaps:
         """The same volumes on ``device``."""
-        return BoundaryMaps(*(volume.to(device, non_blocking=True) for volume in (self.alternate, self.distance)))
+        alternate, distance = (volume.to(device, non_blocking=True) for volume in (self.alternate, self.distance))
+        return BoundaryMaps(alternate, distance, self.structures)
 
     def pin_memory(self) -> BoundaryMaps:
         """The same volumes in host memory that a GPU copies from by itself."""
-        return BoundaryMaps(self.alternate.pin_memory(), self.distance.pin_memory())
+        return BoundaryMaps(self.alternate.pin_memory(), self.distance.pin_memory(), self.structures)
 
 
 def boundary_maps(

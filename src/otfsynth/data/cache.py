@@ -21,7 +21,7 @@ from otfsynth.data.boundaries import Boundary
 from otfsynth.data.prepare import PreparedMap
 from otfsynth.labels import LabelScheme
 
-PREPARATION_VERSION = 2
+PREPARATION_VERSION = 3
 """Raised whenever preparation changes what it returns, so that older entries are not read."""
 BOUNDARIES_VERSION = 2
 """The same for :func:`otfsynth.data.boundaries.boundary_maps`."""

@@ -20,7 +20,8 @@ class LabelVolume:
     Args:
         name: file name, or ``embedded:...``.
         subject: maps of one subject are never divided between training and validation.
-        indices: uint8 (x, y, z), contiguous, RAS: generation-label indices, one voxel of background on every side.
+        indices: uint8 (x, y, z), contiguous, RAS: generation-label indices, at least one voxel of background on every
+            side and, but in maps of real scans, all within 16 mm of the brain.
         brain_distance: uint8 (x, y, z): ``clamp(round(128 + 8 * d), 0, 255)``, d the signed distance to the brain in
             mm, outside positive; 255 on the six faces, so that a look-up clamped to the map is far from the brain.
         foreground: per target value from 1 on, int32 (n, 3) voxels of that target, n <= 4096; always on the CPU, where

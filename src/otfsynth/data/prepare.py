@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
-from otfsynth.data.brain_distance import encoded_brain_distance
+from otfsynth.data.brain_distance import REACH_MM, encoded_brain_distance
 from otfsynth.labels import LabelScheme
-from otfsynth.volumes import Volume, VolumeError, resample_labels_to_spacing, to_canonical
+from otfsynth.volumes import Volume, VolumeError, bounding_box, resample_labels_to_spacing, to_canonical
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +25,8 @@ class PreparedMap:
     """A label map on the working grid.
 
     Args:
-        indices: uint8 (x, y, z), RAS, generation-label indices, one voxel of background on every side.
+        indices: uint8 (x, y, z), RAS, generation-label indices: at least one voxel of background on every side and, but
+            in maps of real scans, all within 16 mm of the brain.
         brain_distance: uint8 (x, y, z), see :func:`otfsynth.data.brain_distance.encoded_brain_distance`; 255 on the
             six faces.
         foreground: per target value from 1 on, int32 (n, 3) voxels, at most 4096 of them.
@@ -56,8 +58,8 @@ def prepare(volume: Volume, scheme: LabelScheme, spacing_mm: float) -> PreparedM
     """
     indices, affine = to_canonical(to_indices(volume, scheme), volume.affine)
     indices, affine = resample_labels_to_spacing(indices, affine, spacing_mm)
-    indices, affine = _crop_to_content(indices, affine)
-    return on_working_grid(indices, affine, volume.name, scheme, spacing_mm)
+    indices, affine = _with_room(indices, affine, spacing_mm)
+    return trimmed(on_working_grid(indices, affine, volume.name, scheme, spacing_mm))
 
 
 def on_working_grid(
@@ -78,6 +80,31 @@ def on_working_grid(
     for axis in range(3):  # a look-up beyond the map repeats its border, which therefore must count as far away
         distance[(slice(None),) * axis + ([0, -1],)] = 255
     return PreparedMap(indices, distance, foreground, affine)
+
+
+def trimmed(prepared: PreparedMap) -> PreparedMap:
+    """The map without what is neither labelled nor near the brain, but for a voxel of that on every side.
+
+    Look-ups beyond a map find its border, background far from the brain: true of a map that holds all that is near.
+    """
+    kept = (prepared.indices != 0) | (prepared.brain_distance < 255)
+    if prepared.second is not None and prepared.share is not None:
+        kept |= (prepared.second != 0) & (prepared.share < 255)
+    box = bounding_box(kept, 1)
+    first = np.array([extent.start for extent in box], np.int32)
+    affine = prepared.affine.copy()
+    affine[:3, 3] += affine[:3, :3] @ first
+    names = ("indices", "brain_distance", "second", "share")
+    volumes = {name: getattr(prepared, name) for name in names}
+    cropped: dict[str, Any]
+    cropped = {name: np.ascontiguousarray(volume[box]) for name, volume in volumes.items() if volume is not None}
+    foreground = tuple(voxels - first for voxels in prepared.foreground)
+    return replace(prepared, foreground=foreground, affine=affine, **cropped)
+
+
+def room_voxels(spacing_mm: float) -> int:
+    """Voxels around what is labelled in which everything near the brain lies, and two that are far from it."""
+    return math.ceil(REACH_MM / spacing_mm) + 2
 
 
 def to_indices(volume: Volume, scheme: LabelScheme) -> np.ndarray:
@@ -143,13 +170,11 @@ def _whole_numbers(volume: Volume) -> np.ndarray:
     return values.astype(np.int32, copy=False) if values.dtype.itemsize <= 4 else values.astype(np.int64)
 
 
-def _crop_to_content(indices: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Leave exactly one voxel of background around everything that is not background; nothing else of an empty map."""
-    boxes = ndimage.find_objects((indices != 0).view(np.uint8))
-    if not boxes:
+def _with_room(indices: np.ndarray, affine: np.ndarray, spacing_mm: float) -> tuple[np.ndarray, np.ndarray]:
+    """What is not background, with room for all that is near the brain; three voxels of background of an empty map."""
+    if not indices.any():
         return np.zeros((3, 3, 3), indices.dtype), affine
-    box = boxes[0]
-    cropped = np.pad(indices[box], 1)
+    box, room = bounding_box(indices != 0), room_voxels(spacing_mm)
     moved = affine.copy()
-    moved[:3, 3] += affine[:3, :3] @ np.array([extent.start - 1 for extent in box])
-    return cropped, moved
+    moved[:3, 3] += affine[:3, :3] @ np.array([extent.start - room for extent in box])
+    return np.pad(indices[box], room), moved

@@ -15,11 +15,10 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
-from scipy import ndimage
 
-from otfsynth.data.prepare import PreparedMap, on_working_grid
+from otfsynth.data.prepare import PreparedMap, on_working_grid, room_voxels, trimmed
 from otfsynth.labels import LabelScheme
-from otfsynth.volumes import Volume, VolumeError, read_volume, resample_to_spacing, to_canonical
+from otfsynth.volumes import Volume, VolumeError, bounding_box, read_volume, resample_to_spacing, to_canonical
 
 PROBSEG = re.compile(r"^(?P<before>.*?)_?label-(?P<label>[A-Za-z0-9+]+)(?P<after>.*)_probseg$")
 TOLERANCE = 0.02
@@ -158,12 +157,12 @@ def prepare_probabilities(maps: ProbabilityMaps, scheme: LabelScheme, spacing_mm
     inside = (first != 0) | ((second != 0) & (share < SHARE_STEPS))
     if not inside.any():
         raise VolumeError(f"'{maps.name}' holds background alone; leave it out or export it again")
-    box = ndimage.find_objects(inside.view(np.uint8))[0]
+    box, room = bounding_box(inside), room_voxels(spacing_mm)
     affine = affine.copy()
-    affine[:3, 3] += affine[:3, :3] @ np.array([extent.start - 1 for extent in box])
-    prepared = on_working_grid(np.pad(first[box], 1), affine, maps.name, scheme, spacing_mm)
-    outside = np.pad(share[box], 1, constant_values=SHARE_STEPS)
-    return replace(prepared, second=np.pad(second[box], 1), share=outside)
+    affine[:3, 3] += affine[:3, :3] @ np.array([extent.start - room for extent in box])
+    prepared = on_working_grid(np.pad(first[box], room), affine, maps.name, scheme, spacing_mm)
+    outside = np.pad(share[box], room, constant_values=SHARE_STEPS)
+    return trimmed(replace(prepared, second=np.pad(second[box], room), share=outside))
 
 
 def two_most_probable(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -15,7 +15,7 @@ import numpy as np
 from otfsynth.config.channels import ChannelsConfig
 from otfsynth.synthesis.geometry import rotation_matrix
 from otfsynth.synthesis.random_stream import RandomStream
-from otfsynth.types import SampleKey, Vector, vector
+from otfsynth.types import SampleKey, vector
 
 if TYPE_CHECKING:
     from otfsynth.synthesis.parameters import DeformationParameters, SynthesisParameters
@@ -41,18 +41,6 @@ def sample_channels(
         deformation = _misregistered(config, channel.deformation, channel.spacing_mm, channel.key)
         others.append(replace(channel, deformation=deformation, missing=missing[number] or channel.real is not None))
     return replace(first, missing=missing[0] and first.real is None, channels=tuple(others))
-
-
-def recentred(record: SynthesisParameters, centre_voxels: Vector) -> SynthesisParameters:
-    """The sample with another voxel of the label map in the middle of the patch; channels keep how they lie."""
-    shift = np.array(centre_voxels) - record.deformation.centre_voxels
-    moved = [_moved(channel, shift) for channel in record.channels or ()]
-    return replace(_moved(record, shift), channels=tuple(moved) if moved else None)
-
-
-def _moved(record: SynthesisParameters, shift: np.ndarray) -> SynthesisParameters:
-    centre = vector(record.deformation.centre_voxels + shift)
-    return replace(record, deformation=replace(record.deformation, centre_voxels=centre))
 
 
 def _sample_missing(config: ChannelsConfig, stream: RandomStream) -> list[bool]:

@@ -16,6 +16,8 @@ from otfsynth.synthesis.random_stream import RandomStream
 from otfsynth.types import SampleKey, vector
 
 Size = tuple[int, int, int]
+EXTENT = (0.01, 0.99)
+"""Shares of a target's voxels, along each axis, between which its middle lies halfway."""
 
 
 def sample_deformation(
@@ -25,6 +27,7 @@ def sample_deformation(
     size: Size,
     spacing_mm: float,
     key: SampleKey,
+    whole_head: bool = False,
 ) -> DeformationParameters:
     """Draw the map from a patch of ``size`` voxels to a label map of ``map_shape`` voxels.
 
@@ -35,6 +38,7 @@ def sample_deformation(
         size: voxels of the patch.
         spacing_mm: working spacing.
         key: address of the sample.
+        whole_head: the patch is a field of view with the brain in its middle, wherever patches would lie.
     """
     centre = _sample_centre(
         config.patch.foreground_probability, map_shape, foreground, size, RandomStream(key, "patch")
@@ -43,7 +47,7 @@ def sample_deformation(
     flip = RandomStream(key, "flip").happens(config.flip.probability)
     if flip:
         matrix = matrix @ np.diag([-1.0, 1.0, 1.0])
-    centre = centre + translation_mm / spacing_mm
+    centre = brain_middle(foreground) if whole_head else centre + translation_mm / spacing_mm
     std_mm, control_spacing_mm = _sample_velocity(config.velocity_field, RandomStream(key, "velocity_field"))
     return DeformationParameters(
         flip=flip,
@@ -52,6 +56,17 @@ def sample_deformation(
         velocity_std_voxels=std_mm / spacing_mm,
         velocity_spacing_voxels=control_spacing_mm / spacing_mm,
     )
+
+
+def brain_middle(foreground: Sequence[Tensor]) -> NDArray[np.float64]:
+    """Voxel coordinates of the map (3,): the median of where its targets have their middles.
+
+    Not the middle of all, since where a map has a neck, the CSF around the spinal cord would pull it out of sight.
+    """
+    extent = torch.tensor(EXTENT, dtype=torch.double)
+    targets = [voxels.double() for voxels in foreground if len(voxels)]
+    middles = torch.stack([voxels.quantile(extent, dim=0).mean(0) for voxels in targets])
+    return np.asarray(middles.quantile(0.5, dim=0).numpy())
 
 
 def sample_affine(config: AffineConfig, stream: RandomStream) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -19,8 +19,13 @@ CANDIDATES = 256
 """Voxels of each tissue among which places are chosen: distances between all of them take a millisecond."""
 NEAREST_SHARE = 0.12
 """Share of the white matter that counts as periventricular."""
+UNITS_PER_MM, SURFACE, FAR = 8, 128, 255
+"""Of encoded distances from the brain."""
+COARSE = 4
+"""Voxels between those that are asked for the brain's surface, where it is far."""
 VENTRICLES = ("ventricles", "lateral ventricles", "ventricle")
-LEAST_STROKE_VOXELS = 6.0
+LEAST_STROKE_MM = 6.0
+"""From the middle of the brain to where a stroke begins, where labels do not tell the sides apart."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,22 @@ class Anatomy:
             voxels = self.voxels(hosts)[0]
             label = self.label(voxels[len(voxels) // 2])
         return self.scheme.generation_classes[label]
+
+    def depth_mm(self, voxel: NDArray[np.int32]) -> float:
+        """From a voxel (3,) of the brain to the brain's surface, at least a voxel; to some tenths of a millimetre where
+        that is farther than distances are stored.
+        """
+        x, y, z = voxel.tolist()
+        encoded = int(self.brain_distance[x, y, z])
+        if encoded > 0:
+            return max((SURFACE - encoded) / UNITS_PER_MM, self.spacing_mm)
+        # The way to a voxel outside is at least the depth and that voxel's height; along the surface's normal, no more.
+        distances = self.brain_distance[::COARSE, ::COARSE, ::COARSE].numpy()
+        outside = np.nonzero((distances >= SURFACE) & (distances < FAR))
+        heights_mm = (distances[outside] - float(SURFACE)) / UNITS_PER_MM
+        ways_mm = self.spacing_mm * np.linalg.norm(COARSE * np.transpose(outside) - voxel, axis=1)
+        widest_mm = self.spacing_mm * float(np.linalg.norm(self.indices.shape))
+        return float((ways_mm - heights_mm).min(initial=widest_mm))
 
     def label(self, voxel: NDArray[np.int32]) -> int:
         x, y, z = voxel.tolist()
@@ -112,14 +133,14 @@ def stroke(
 ) -> tuple[Blobs, tuple[int, ...]]:
     """Blobs that overlap around a voxel of one side, and the labels of that side: all labels where none has sides.
 
-    Without sided labels the region ends before the middle of the brain.
+    Without sided labels each blob ends before the middle of the brain.
     """
-    first = draw_voxel(tissues, stream)
+    sided, middle = bool(anatomy.scheme.sided_pairs), float(np.median(np.concatenate(tissues)[:, 0]))
+    first = draw_voxel(tissues if sided else _aside(tissues, middle, LEAST_STROKE_MM / anatomy.spacing_mm), stream)
     host_labels = side_labels(anatomy.scheme, anatomy.label(first))
     radius = float(log_uniform(config.radius_mm, anatomy.spacing_mm, 1, stream)[0])
-    if not anatomy.scheme.sided_pairs:
-        middle = float(np.median(np.concatenate(tissues)[:, 0]))
-        radius = min(radius, max(abs(float(first[0]) - middle), LEAST_STROKE_VOXELS))
+    if not sided:
+        radius = min(radius, abs(float(first[0]) - middle))
     count = 1 + stream.integer(config.most_blobs)
     directions = stream.normals(3 * count).reshape(count, 3)
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
@@ -127,7 +148,18 @@ def stroke(
     centres[0] = first
     radii = radius * stream.uniforms(0.5, 0.9, count)
     radii[0] = radius
+    if not sided:
+        room = (centres[:, 0] - middle) * (1.0 if first[0] >= middle else -1.0)
+        centres, radii = centres[room >= 0], np.minimum(radii, room)[room >= 0]
     return (centres, radii), host_labels
+
+
+def _aside(tissues: Sequence[NDArray[np.int32]], middle: float, least: float) -> list[NDArray[np.int32]]:
+    """The voxels at least so far to either side of the middle; of a narrower brain, those beside it."""
+    away = [np.abs(tissue[:, 0] - middle) for tissue in tissues]
+    least = min(least, max(float(distance.max()) for distance in away))
+    apart = [tissue[distance >= least] for tissue, distance in zip(tissues, away, strict=True)]
+    return [tissue for tissue in apart if len(tissue)]
 
 
 def side_labels(scheme: LabelScheme, label: int) -> tuple[int, ...]:

@@ -35,12 +35,8 @@ if TYPE_CHECKING:
 
 KINDS = ("blobs", "hyperintensities", "mass", "stroke")
 MASS_HOSTS, CORE_HOSTS = ("GM", "WM"), ("GM", "WM", "CSF")
-DEEPEST_MM = 16.0
-"""Distances from the brain's surface are stored up to here."""
 GRADED, LEAST_SEVERITY = ("white-matter lesion", "oedema"), 0.3
 """Tissues that are found between healthy and wholly changed."""
-SKULL_SHARE = 1.25
-"""Least distance of a mass from the brain's surface in units of the reach of its effect, so that the skull stays."""
 
 
 class DrawnLesions(NamedTuple):
@@ -130,12 +126,9 @@ def _draw_mass(
     """Core, oedema, dead middle and displacement; radii are drawn as they are seen, and stored where they come from."""
     mass = config.mass
     radius = float(log_uniform(mass.radius_mm, anatomy.spacing_mm, 1, stream)[0])
-    x, y, z = centre.tolist()
-    encoded = int(anatomy.brain_distance[x, y, z])
-    depth_mm = max((128 - encoded) / 8, 1.0) if encoded > 0 else DEEPEST_MM
     reach = stream.uniform(mass.effect_reach[0], mass.effect_reach[1]) * radius
-    reach = min(reach, depth_mm / anatomy.spacing_mm / SKULL_SHARE)
-    effect = MassEffectParameters(vector(centre), stream.uniform(mass.effect[0], mass.effect[1]), reach)
+    strength = stream.uniform(mass.effect[0], mass.effect[1])
+    effect = MassEffectParameters(vector(centre), strength, reach, anatomy.depth_mm(centre) / anatomy.spacing_mm)
 
     def draw(hosts: tuple[int, ...], seen: float, tissue: str) -> LesionParameters:
         blobs = (centre[None].astype(np.float64), np.array([effect.source_radius(seen)]))
@@ -146,17 +139,19 @@ def _draw_mass(
     core = draw(core_hosts, radius, "tumour")
     has_oedema, has_necrosis = stream.happens(mass.oedema_probability), stream.happens(mass.necrosis_probability)
     width = stream.uniform(mass.oedema_mm[0], mass.oedema_mm[1]) / anatomy.spacing_mm
-    oedema = draw(anatomy.targets(config.hosts), radius + width, "oedema")
+    oedema_hosts = anatomy.targets(config.hosts)
+    oedema = draw(oedema_hosts, radius + width, "oedema") if anatomy.voxels(oedema_hosts) else None
     share = stream.uniform(mass.necrosis_share[0], mass.necrosis_share[1])
     necrosis = draw(core_hosts, share * radius, "necrosis")
-    has_oedema = has_oedema and len(oedema.hosts) > 0
     return DrawnLesions(core, oedema if has_oedema else None, necrosis if has_necrosis else None, effect)
 
 
 def sample_lesion_labels(config: LesionsConfig, scheme: LabelScheme) -> LesionLabelParameters | None:
     """Labels of the map that get the target of lesions; None where there is no such target or label."""
+    if config.probability == 0:
+        return None
     target, labels = target_value(config, scheme), named_labels(scheme, config.labels)
-    if config.probability == 0 or target is None or not labels:
+    if target is None or not labels:
         return None
     return LesionLabelParameters(labels, target)
 

@@ -45,6 +45,6 @@ class GenerativeModel:
             shape_boundaries(config.shape_variety, scheme) if config.shape_variety.probability > 0 else None,
         )
 
-    def sample(self, maps: LabelMaps, size: Size, key: SampleKey) -> SynthesisParameters:
-        """The record of one sample."""
-        return sample_parameters(self.config, maps, size, self.priors, self.physics, key)
+    def sample(self, maps: LabelMaps, size: Size, key: SampleKey, whole_head: bool = False) -> SynthesisParameters:
+        """The record of one sample: of a patch, or of a field of view with the brain in its middle."""
+        return sample_parameters(self.config, maps, size, self.priors, self.physics, key, whole_head)

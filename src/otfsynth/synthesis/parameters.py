@@ -176,6 +176,8 @@ class SynthesisParameters:
     """Below ``shell``, and only with it."""
     real: RealImageParameters | None = None
     """Intensities of a scan in the place of ``mixture``."""
+    map_shape: tuple[int, int, int] | None = None
+    """Voxels of the label map; ``None`` in records of before it was told."""
     missing: bool = False
     """This channel is exactly 0; its targets stay."""
     channels: tuple[SynthesisParameters, ...] | None = None

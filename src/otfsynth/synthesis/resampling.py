@@ -58,7 +58,7 @@ def acquired_positions(length: int, spacing: float) -> NDArray[np.float64]:
 
 
 def sampling_matrix(length: int, spacing: float, sigma: float) -> BandMatrix:
-    """Point spread function and sampling of one axis: Gaussian averages that sum to 1, cut at 4 sigma.
+    """Point spread function and sampling of one axis: Gaussian averages that sum to 1, cut at 4 sigma in whole voxels.
 
     Args:
         length: voxels of the axis.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Protocol
 
@@ -60,6 +59,8 @@ class BoundaryMapsLike(Protocol):
     def alternate(self) -> Tensor: ...
     @property
     def distance(self) -> Tensor: ...
+    @property
+    def structures(self) -> str: ...
 
 
 class LabelMapLike(Protocol):
@@ -109,6 +110,7 @@ def sample_parameters(
     priors: IntensityPriors | None,
     physics: PhysicsEngine | None,
     key: SampleKey,
+    whole_head: bool = False,
 ) -> SynthesisParameters:
     """Draw one sample's parameters, all channels of it; the same arguments always give the same record.
 
@@ -119,8 +121,9 @@ def sample_parameters(
         priors: intensity priors, where the configuration names files.
         physics: tissues and sequences, where the configuration has samples of them.
         key: address of the sample.
+        whole_head: the patch is a field of view with the brain in its middle.
     """
-    draw = partial(_sample_channel, config, maps, size, priors, physics)
+    draw = partial(_sample_channel, config, maps, size, priors, physics, whole_head)
     return sample_channels(config.channels, key, draw)
 
 
@@ -130,6 +133,7 @@ def _sample_channel(
     size: Size,
     priors: IntensityPriors | None,
     physics: PhysicsEngine | None,
+    whole_head: bool,
     key: SampleKey,
 ) -> SynthesisParameters:
     """One channel: what is of the head comes from the shared key, what is of the image from the channel's."""
@@ -150,8 +154,10 @@ def _sample_channel(
     anatomy = Anatomy(label_map.indices, label_map.brain_distance, label_map.foreground, maps.scheme, spacing_mm)
     painter = Painter(config.lesions, mixture, physics, sequence, RandomStream(key, "lesion_looks"))
     lesions = sample_lesions(config.lesions, anatomy, painter, head)
-    shape: Sequence[int] = tuple(label_map.indices.shape)
-    deformation = sample_deformation(config, shape, label_map.foreground, size, spacing_mm, head)
+    x, y, z = label_map.indices.shape
+    boundaries = label_map.boundaries
+    structures = None if boundaries is None else boundaries.structures
+    deformation = sample_deformation(config, (x, y, z), label_map.foreground, size, spacing_mm, head, whole_head)
     strip = sample_skull_strip(config.skull_strip, maps.scheme, spacing_mm, head)
     shell = sample_shell(config.shell, label_map.indices, label_map.brain_distance, background, key)
     solid = anatomy.targets(SOLID) or range(1, maps.scheme.target_count)
@@ -189,6 +195,7 @@ def _sample_channel(
         spikes=sample_spikes(config.spikes, intensity_range, key),
         noise_field=sample_noise_field(config.noise_field, acquisition, spacing_mm, key),
         storage=sample_storage(config.storage, intensity_range, key),
-        shape=sample_shape(config.shape_variety, spacing_mm, head) if label_map.second is None else None,
+        shape=sample_shape(config.shape_variety, structures, spacing_mm, head) if label_map.second is None else None,
+        map_shape=(x, y, z),
     )
     return record if scans is None else with_real_image(record, label_map)

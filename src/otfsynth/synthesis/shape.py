@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from otfsynth.config.shape import ShapeVarietyConfig
@@ -24,6 +27,13 @@ class ShapeParameters:
     unevenness: float
     spacing_voxels: int
     """A multiple of 8."""
+    structures: str | None = None
+    """What the boundaries part, as :func:`structures_digest` tells it; ``None`` in records of before it was told."""
+
+
+def structures_digest(boundaries: Sequence[Boundary]) -> str:
+    """A short text that differs where boundaries part other label indices."""
+    return hashlib.sha256(json.dumps(boundaries).encode()).hexdigest()[:12]
 
 
 def shape_boundaries(config: ShapeVarietyConfig, scheme: LabelScheme) -> tuple[Boundary, ...]:
@@ -42,8 +52,17 @@ def shape_boundaries(config: ShapeVarietyConfig, scheme: LabelScheme) -> tuple[B
     return (cortex, white_matter), (cortex, csf), (fluid, walls)
 
 
-def sample_shape(config: ShapeVarietyConfig, spacing_mm: float, key: SampleKey) -> ShapeParameters | None:
-    """One shift for each boundary, independent of each other, and the grain of their variation."""
+def sample_shape(
+    config: ShapeVarietyConfig, structures: str | None, spacing_mm: float, key: SampleKey
+) -> ShapeParameters | None:
+    """One shift for each boundary, independent of each other, and the grain of their variation.
+
+    Args:
+        config: ranges and probability.
+        structures: digest of what the map's boundaries part.
+        spacing_mm: working spacing.
+        key: address of the sample.
+    """
     stream = RandomStream(key, "shape_variety")
     if not stream.happens(config.probability):
         return None
@@ -53,4 +72,5 @@ def sample_shape(config: ShapeVarietyConfig, spacing_mm: float, key: SampleKey) 
         shifts_mm=tuple(stream.uniform(first, last) for first, last in ranges),
         unevenness=config.unevenness,
         spacing_voxels=max(ROW_BLOCK, ROW_BLOCK * round(stream.uniform(low, high) / spacing_mm / ROW_BLOCK)),
+        structures=structures,
     )

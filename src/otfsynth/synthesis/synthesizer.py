@@ -112,18 +112,21 @@ class Synthesizer:
         """Draw and render the samples of these positions in the stream."""
         return self.render([self.sample_parameters(index) for index in indices])
 
-    def sample_parameters(self, index: int) -> SynthesisParameters:
-        """The record of sample ``index``, in [0, 2**32 - 1]; nothing is rendered."""
+    def sample_parameters(self, index: int, whole_head: bool = False) -> SynthesisParameters:
+        """The record of sample ``index``, in [0, 2**32 - 1]; nothing is rendered.
+
+        A whole head is the same sample in a field of view with the brain in its middle, wherever its patch would lie.
+        """
         key = SampleKey(self.seed, index)
         easier = RandomStream(key, "curriculum").happens(self.curriculum.share_at(index))
-        return (self._easier if easier else self._model).sample(self._maps, self.size, key)
+        return (self._easier if easier else self._model).sample(self._maps, self.size, key, whole_head)
 
     def render(self, parameters: Sequence[SynthesisParameters]) -> SyntheticBatch:
         """Render records, drawn here or read from JSON.
 
         Raises:
-            ValueError: the records differ in size or number of channels, or name a label map that
-                this bank does not hold.
+            ValueError: the records differ in size or number of channels, or were drawn from a label map, a working
+                spacing, a scheme or boundaries that this bank does not hold.
         """
         sizes = {record.size for record in parameters}
         if len(sizes) != 1:
@@ -158,14 +161,6 @@ class Synthesizer:
                 if number == 0 or not channel.missing:
                     yield ChannelToRender(channel, label_map, image[i, number], None if number else target[i, 0])
 
-    def label_map(self, record: SynthesisParameters) -> LabelMapLike:
-        """The label map that a record was drawn from, of the bank or of its real scans.
-
-        Raises:
-            ValueError: this bank does not hold it.
-        """
-        return self._find(self._maps, record)
-
     def _find(self, maps: LabelMaps, record: SynthesisParameters) -> LabelMapLike:
         found: LabelMaps | None = maps
         if record.real is not None:
@@ -173,11 +168,26 @@ class Synthesizer:
         if found is not None and record.map_index < len(found):
             label_map = found[record.map_index]
             if label_map.name == record.label_map:
+                self._check(found, label_map, record)
                 return label_map
         raise ValueError(
             f"the record of sample {record.key.index} was drawn from label map '{record.label_map}' at position "
             f"{record.map_index}, which this bank does not hold there; load the label maps it was drawn from"
         )
+
+    def _check(self, maps: LabelMaps, label_map: LabelMapLike, record: SynthesisParameters) -> None:
+        """A map of the right name may still have another grid, or labels of another scheme."""
+        shape = tuple(label_map.indices.shape)
+        for what, drawn, held in (
+            ("a working spacing in mm", record.spacing_mm, maps.spacing_mm),
+            ("a number of generation classes", len(record.mixture.means), maps.scheme.class_count),
+            ("a shape of its label map", record.map_shape or shape, shape),
+        ):
+            if drawn != held:
+                raise ValueError(
+                    f"the record of sample {record.key.index} was drawn with {what} of {drawn}; here it is {held}: "
+                    f"load '{record.label_map}' as it was then, with the same label scheme and data.spacing_mm"
+                )
 
     def _buffers(self, count: int, channels: int, size: Size) -> tuple[Tensor, Tensor]:
         shape = (count, channels, *size)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from otfsynth.kernels.structs import STRUCTS
 from otfsynth.synthesis.parameters import SynthesisParameters
+from otfsynth.synthesis.rendering.cut import masks_background
 from otfsynth.synthesis.rendering.launching import Launcher
 
 
@@ -34,7 +35,7 @@ class Buffers:
     def of(cls, launch: Launcher, parameters: SynthesisParameters, image: Tensor, target: Tensor | None) -> Buffers:
         size, workspace = parameters.size, launch.workspace
         strip, view = parameters.skull_strip, parameters.field_of_view
-        cuts = strip is not None or view is not None or parameters.background == "zero"
+        cuts = strip is not None or view is not None or masks_background(parameters)
         cuts = cuts or parameters.defacing is not None or (parameters.real is not None and parameters.real.masked)
         return cls(
             size=size,

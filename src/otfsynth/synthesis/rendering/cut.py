@@ -16,10 +16,15 @@ def fluid_around(parameters: SynthesisParameters) -> int | None:
     return None if parameters.skull_strip is None else parameters.skull_strip.fluid
 
 
+def masks_background(parameters: SynthesisParameters) -> bool:
+    """Whether background is exactly zero, and so masked; where fluid takes its place, none is left."""
+    return parameters.background == "zero" and fluid_around(parameters) is None
+
+
 def cut_struct(launch: Launcher, parameters: SynthesisParameters) -> NDArray[np.void]:
-    """What decides about the mask; a background that is exactly zero is masked as well."""
+    """What decides about the mask."""
     struct = np.zeros((), STRUCTS["Cut"])
-    struct["background"] = parameters.background == "zero"
+    struct["background"] = masks_background(parameters)
     view, strip = parameters.field_of_view, parameters.skull_strip
     if view is not None:
         struct["view_first"], struct["view_end"] = view.first_voxel, view.end_voxel

@@ -13,7 +13,11 @@ from otfsynth.synthesis.rendering.launching import Launcher, lattice, row_lattic
 
 FLOW_SPACING = 8
 FLOW_MARGIN = 3
-"""Nodes of the flow lattice outside the patch: displacements up to 16 voxels compose without reaching its edge."""
+"""Nodes of the flow lattice before the patch; as many lie beyond its end, where the last cell may be cut short.
+
+Displacements of up to 16 voxels before the patch and 9 to 16 beyond its end compose without reaching the edge, where
+the flow goes on as it is there.
+"""
 SQUARINGS = 5
 
 

@@ -14,9 +14,6 @@ from otfsynth.synthesis.rendering import stages
 from otfsynth.synthesis.rendering.launching import Launcher
 from otfsynth.synthesis.rendering.tables import LabelTables
 
-BEND_VOXELS = 16.0
-"""By which the flow may bend a row away from the line between its ends."""
-
 
 def lesions(launch: Launcher, parameters: SynthesisParameters, tables: LabelTables) -> dict[str, Any]:
     """Blobs and their hosts, in the order in which they are painted; no field where there are none."""
@@ -47,6 +44,8 @@ def mass_effect(parameters: SynthesisParameters) -> dict[str, Any]:
     struct = np.zeros((), STRUCTS["Paint"]["mass_effect"])
     struct["centre"], struct["strength"] = drawn.centre_voxels, drawn.strength
     struct["fall"] = np.log2(np.e) / (2.0 * drawn.reach_voxels**2)
+    if drawn.end_voxels is not None:
+        struct["inverse_end"] = drawn.end_voxels**-2.0
     return {"mass_effect": struct}
 
 
@@ -61,7 +60,6 @@ def _part(
     struct["blobs"] = launch.workspace.keep(np.column_stack([centres, radii]).astype(np.float32))
     struct["hosts"] = launch.workspace.keep(hosts)
     struct["mean"], struct["std"], struct["softness"] = part.mean, part.std, part.softness_voxels
-    struct["bend"] = BEND_VOXELS + farthest_push_voxels(parameters.mass_effect)
     struct["middle"] = centres.mean(axis=0)
     struct["extent"] = (np.linalg.norm(centres - centres.mean(axis=0), axis=1) + radii).max()
     struct["count"], struct["target"] = len(centres), -1 if part.target is None else part.target
@@ -69,5 +67,5 @@ def _part(
 
 
 def farthest_push_voxels(drawn: MassEffectParameters | None) -> float:
-    """The greatest displacement of a mass effect; 0 without one."""
+    """No displacement of a mass effect is greater; 0 without one."""
     return 0.0 if drawn is None else drawn.farthest_voxels

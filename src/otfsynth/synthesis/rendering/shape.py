@@ -24,7 +24,7 @@ def changed_labels(
     """Address of the labels to look up: the map's own, or a copy with moved boundaries.
 
     Raises:
-        ValueError: the record moves boundaries, and the map was prepared without any.
+        ValueError: the record moves boundaries, and the map was prepared without any, or with others.
     """
     drawn, labels = parameters.shape, label_map.indices
     if drawn is None or not any(drawn.shifts_mm):
@@ -34,6 +34,11 @@ def changed_labels(
         raise ValueError(
             f"the record of sample {parameters.key.index} changes shapes, for which label map '{label_map.name}' was "
             "not prepared; use a Synthesizer whose configuration has synthesis.shape_variety.probability above 0"
+        )
+    if drawn.structures not in (None, maps.structures):
+        raise ValueError(
+            f"the record of sample {parameters.key.index} moves boundaries of other structures than label map "
+            f"'{label_map.name}' was prepared for; use the synthesis.shape_variety and label scheme it was drawn with"
         )
     map_shape = (labels.shape[0], labels.shape[1], labels.shape[2])
     margin = MARGIN + math.ceil(farthest_push_voxels(parameters.mass_effect))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from otfsynth.kernels.structs import STRUCTS
 from otfsynth.synthesis.parameters import SynthesisParameters
 from otfsynth.synthesis.rendering import kspace
+from otfsynth.synthesis.rendering.cut import masks_background
 from otfsynth.synthesis.rendering.launching import Launcher
 from otfsynth.synthesis.rendering.lesions import farthest_push_voxels
 from otfsynth.synthesis.resampling import BandMatrix, acquired_positions
@@ -88,7 +89,7 @@ def visible_columns(
         bands: point spread functions.
     """
     size, strip = parameters.size, parameters.skull_strip
-    zero = parameters.background == "zero"
+    zero = masks_background(parameters)
     shape = (-(-size[0] // SEEN_CELL), -(-size[1] // SEEN_CELL))
     spacing = parameters.acquisition.spacing_voxels
     cuts = strip is not None or zero or parameters.field_of_view is not None
@@ -127,7 +128,7 @@ def inhabited_region(
         parameters.subclasses,
     ]
     placed += [parameters.lesions, parameters.oedema, parameters.necrosis, label_map.second]
-    masked = parameters.skull_strip is not None or parameters.background == "zero"
+    masked = parameters.skull_strip is not None or masks_background(parameters)
     if masked or any(stage is not None for stage in placed):
         return struct
     size, volume = parameters.size, parameters.partial_volume
