@@ -8,6 +8,7 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel
+from torch.optim.lr_scheduler import LambdaLR
 
 from otfsynth.config.optimizer import OptimizerConfig
 from otfsynth.data.validation import ValidationCase
@@ -117,7 +118,9 @@ class SegmentationModule(pl.LightningModule):
 
     def on_train_start(self) -> None:
         """A continued run has the settings that it was given, as its records say."""
-        settle(self.optimizer_config, self.trainer.optimizers[0], self.trainer.lr_scheduler_configs[0].scheduler)
+        schedule = self.trainer.lr_scheduler_configs[0].scheduler
+        assert isinstance(schedule, LambdaLR)
+        settle(self.optimizer_config, self.trainer.optimizers[0], schedule)
 
     def on_validation_epoch_start(self) -> None:
         """Forget the scores of the last validation."""
