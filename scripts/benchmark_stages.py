@@ -28,6 +28,7 @@ SWITCHES = {
     "resolution, anisotropic": {"native_probability": (1.0, 0.0), "anisotropic_probability": (0.0, 1.0)},
     "menu, clinical": {"clinical_probability": (0.0, 1.0)},
     "menu, low field": {"low_field_probability": (0.0, 1.0)},
+    "menu, coarse": {"coarse_probability": (0.0, 1.0)},
 }
 """Stages of several kinds: the block's name before the comma, and each setting without and with the stage."""
 NEEDED = {"coils": "noise", "noise_field": "noise"}

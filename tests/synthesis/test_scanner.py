@@ -165,7 +165,7 @@ def test_storage_agrees_with_the_oracle_to_a_level(bank: LabelBank) -> None:
 def test_drawn_numbers_are_as_configured(bank: LabelBank) -> None:
     config = plain_config(
         noise=NoiseConfig(1.0, 0.1),
-        menu=MenuConfig(0.3, 0.2),
+        menu=MenuConfig(0.3, 0.2, 0.1),
         coils=CoilsConfig(0.4, [2, 5]),
         noise_field=NoiseFieldConfig(0.3, 0.4, [24.0, 64.0]),
         storage=StorageConfig(0.5, [0.7, 1.2], [6, 12]),
@@ -176,12 +176,13 @@ def test_drawn_numbers_are_as_configured(bank: LabelBank) -> None:
     records = [engine.sample_parameters(index) for index in range(400)]
     spacings = np.array([record.acquisition.spacing_voxels for record in records])
     coarse = (spacings > 1).sum(axis=1)
-    assert (
-        stats.chisquare(np.bincount(coarse, minlength=4)[[0, 1, 3]], np.multiply((0.5, 0.3, 0.2), 400)).pvalue > 0.002
-    )
+    cubes = (spacings[:, 0] > 1) & (np.ptp(spacings, axis=1) == 0)
+    kinds = np.where(cubes, 2, coarse)
+    assert stats.chisquare(np.bincount(kinds, minlength=4), np.multiply((0.4, 0.3, 0.1, 0.2), 400)).pvalue > 0.002
+    assert stats.kstest(spacings[cubes, 0], stats.uniform(2.0, 3.0).cdf).pvalue > 0.002
     slices = spacings[coarse == 1].max(axis=1)
     assert stats.kstest(slices, stats.uniform(2.5, 6.0).cdf).pvalue > 0.002
-    low_field = np.sort(spacings[coarse == 3], axis=1)
+    low_field = np.sort(spacings[kinds == 3], axis=1)
     np.testing.assert_array_equal(low_field[:, 0], low_field[:, 1])
     assert 1.3 <= low_field[:, 0].min() <= low_field[:, 0].max() <= 1.7
     assert 4.5 <= low_field[:, 2].min() <= low_field[:, 2].max() <= 5.5

@@ -39,22 +39,25 @@ class MenuConfig:
     """Voxel sizes of real protocols, which take the place of ``resolution`` in a share of the samples.
 
     clinical: thick slices along one axis, fine voxels inside them. low_field: thick slices and coarse voxels inside
-    them, as portable scanners take (the menu of Brain-ID, Liu et al. 2024).
+    them, as portable scanners take. coarse: cubic voxels of functional and other fast scans (the menu of Brain-ID, Liu
+    et al. 2024).
     """
 
     clinical_probability: float = 0.1
     low_field_probability: float = 0.05
+    coarse_probability: float = 0.03
     clinical_spacing_mm: list[float] = field(default_factory=lambda: [2.5, 8.5])
     low_field_spacing_mm: list[float] = field(default_factory=lambda: [4.5, 5.5])
     low_field_in_plane_mm: list[float] = field(default_factory=lambda: [1.3, 1.7])
+    coarse_spacing_mm: list[float] = field(default_factory=lambda: [2.0, 5.0])
 
     def __post_init__(self) -> None:
         name = "synthesis.menu"
-        both = self.clinical_probability + self.low_field_probability
-        checks.check_probability(f"{name}.clinical_probability", self.clinical_probability)
-        checks.check_probability(f"{name}.low_field_probability", self.low_field_probability)
-        checks.check_probability(f"{name}.clinical_probability + low_field_probability", both)
-        for menu in ("clinical_spacing_mm", "low_field_spacing_mm", "low_field_in_plane_mm"):
+        shares = ("clinical_probability", "low_field_probability", "coarse_probability")
+        for share in shares:
+            checks.check_probability(f"{name}.{share}", getattr(self, share))
+        checks.check_probability(f"{name}.{' + '.join(shares)}", sum(getattr(self, share) for share in shares))
+        for menu in ("clinical_spacing_mm", "low_field_spacing_mm", "low_field_in_plane_mm", "coarse_spacing_mm"):
             checks.check_range(f"{name}.{menu}", getattr(self, menu), 0.1, 20.0)
 
 

@@ -42,6 +42,7 @@ CHOICES = (
     ("resolution.native_probability", "resolution.isotropic_probability", "resolution.anisotropic_probability"),
 )
 """Probabilities that sum to 1."""
+NO_MENU = {"menu.clinical_probability": 0.0, "menu.low_field_probability": 0.0, "menu.coarse_probability": 0.0}
 NEEDS: tuple[tuple[str, dict[str, float]], ...] = (
     ("mixture.", {"contrast.engines.mixture": 1.0}),
     ("mixture.mean_range", {"mixture.tissue_contrast_probability": 0.0}),
@@ -67,12 +68,13 @@ NEEDS: tuple[tuple[str, dict[str, float]], ...] = (
     ("neck.", {"field_of_view.probability": 0.0}),
     ("skull_strip.edge", {"skull_strip.poor_probability": 0.0}),
     ("skull_strip.poor_edge", {"skull_strip.poor_probability": 1.0}),
-    ("resolution.", {"menu.clinical_probability": 0.0, "menu.low_field_probability": 0.0}),
+    ("resolution.", NO_MENU),
     ("resolution.isotropic_spacing", {"resolution.isotropic_probability": 1.0}),
     ("resolution.anisotropic_spacing", {"resolution.anisotropic_probability": 1.0}),
     ("resolution.native_blur", {"resolution.native_probability": 1.0}),
-    ("menu.clinical", {"menu.clinical_probability": 1.0, "menu.low_field_probability": 0.0}),
-    ("menu.low_field", {"menu.clinical_probability": 0.0, "menu.low_field_probability": 1.0}),
+    ("menu.clinical", {**NO_MENU, "menu.clinical_probability": 1.0}),
+    ("menu.low_field", {**NO_MENU, "menu.low_field_probability": 1.0}),
+    ("menu.coarse", {**NO_MENU, "menu.coarse_probability": 1.0}),
     ("coils.", {"noise.probability": 1.0}),
     ("noise_field.", {"noise.probability": 1.0}),
     ("channels.", {"channels.count": 2, "channels.missing_probability": 0.0}),

@@ -74,6 +74,9 @@ def _choose_from_menu(menu: MenuConfig, stream: RandomStream) -> NDArray[np.floa
         spacing[:] = stream.uniform(menu.low_field_in_plane_mm[0], menu.low_field_in_plane_mm[1])
         spacing[axis] = stream.uniform(menu.low_field_spacing_mm[0], menu.low_field_spacing_mm[1])
         return spacing
+    if draw < menu.clinical_probability + menu.low_field_probability + menu.coarse_probability:
+        spacing[:] = stream.uniform(menu.coarse_spacing_mm[0], menu.coarse_spacing_mm[1])
+        return spacing
     return None
 
 
