@@ -1,4 +1,4 @@
-"""The recipes of ``compare_recipes.sh``: each composes, and differs from the reference in what its name says alone."""
+"""Trainings that scripts compare: each composes, and differs from the others in what its name says alone."""
 
 from __future__ import annotations
 
@@ -45,14 +45,16 @@ DIFFERENCES = {
 }
 
 
-def calls(folder: Path, runs: str, *overrides: str) -> tuple[subprocess.CompletedProcess[str], list[list[str]]]:
+def calls(
+    folder: Path, runs: str, *overrides: str, script: str = "compare_recipes.sh"
+) -> tuple[subprocess.CompletedProcess[str], list[list[str]]]:
     """Run the script with the recorder; the trainings' options."""
     python, log = folder / "python", folder / "calls"
     python.write_text(RECORDER)
     python.chmod(0o755)
     log.touch()
     done = subprocess.run(
-        ["bash", str(ROOT / "scripts" / "compare_recipes.sh"), "maps", str(folder), str(folder / "out"), *overrides],
+        ["bash", str(ROOT / "scripts" / script), "maps", str(folder), str(folder / "out"), *overrides],
         env=os.environ | {"OTFSYNTH_PYTHON": str(python), "CALLS": str(log), "RUNS": runs},
         capture_output=True,
         text=True,
@@ -92,6 +94,19 @@ def test_all_recipes_are_run_by_default(tmp_path: Path) -> None:
     script = (ROOT / "scripts" / "compare_recipes.sh").read_text()
     listed = script.split("${RUNS:-")[1].split("}")[0].split()
     assert set(listed) == {*DIFFERENCES, "reference_seed2"}
+
+
+def test_frozen_volumes_are_read_as_they_are_on_the_same_budget(tmp_path: Path) -> None:
+    """``compare_frozen.sh``, which shares its trainings with the recipes."""
+    done, trainings = calls(tmp_path, "frozen_20 lab2im", script="compare_frozen.sh")
+    assert done.returncode == 0, done.stderr
+    frozen, drawn = map(composed, trainings)
+    assert frozen["data.real_training"] == str(tmp_path / "out" / "frozen_20")
+    assert frozen["data.real_training_probability"] == 1
+    assert (frozen["synthesis.normalization"], frozen["synthesis.noise.probability"]) == ("minmax", 0)
+    assert (drawn["data.real_training"], drawn["synthesis.bias_field.probability"]) == (None, 0.95)
+    for shared in ("seed", "trainer.max_steps", "data.patch_size", "synthesis.patch.foreground_probability"):
+        assert frozen[shared] == drawn[shared]
 
 
 def test_overrides_come_last(tmp_path: Path) -> None:

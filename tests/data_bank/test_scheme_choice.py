@@ -97,6 +97,8 @@ def test_a_table_of_ones_own(tmp_path):
     table.write_text("name: mine\ntarget_names: [background, tumour]\nrows: [{labels: 7, name: t, target: tumour}]\n")
     chosen = resolve_labels(LabelsConfig(name="auto", file=str(table), unlisted="background"), DataConfig())
     assert (chosen.name, chosen.target_names, chosen.unlisted) == ("mine", ["background", "tumour"], "background")
+    table.write_text(table.read_text() + "unlisted: background\n")
+    assert resolve_labels(LabelsConfig(name="auto", file=str(table)), DataConfig()).unlisted == "background"
     with pytest.raises(ConfigurationError, match=r"none.yaml"):
         resolve_labels(LabelsConfig(name="auto", file=str(tmp_path / "none.yaml")), DataConfig())
 

@@ -22,7 +22,7 @@ AUTO = "auto"
 SHIPPED = ("tissue", "freesurfer", "synthseg")
 """Candidates, from the fewest kinds of tissue to the most: the first that lists every label of the maps is taken."""
 KEPT = ("unlisted", "one_class_per_target", "generation_labels", "generation_classes")
-"""Options of ``labels`` that change what a table says, whichever it is."""
+"""Options of ``labels`` that change what a table says, whichever it is, where they are given."""
 EXAMINED = 3
 """Maps that are read to choose; the label bank then checks them all."""
 
@@ -48,7 +48,9 @@ def resolve_labels(labels: LabelsConfig, data: DataConfig) -> LabelsConfig:
         )
     name = labels.file or _shipped_scheme(labels, data)
     logger.info("labels=auto: %s", name)
-    return dataclasses.replace(load_labels_config(name), **{option: getattr(labels, option) for option in KEPT})
+    usual = LabelsConfig()
+    given = {option: getattr(labels, option) for option in KEPT if getattr(labels, option) != getattr(usual, option)}
+    return dataclasses.replace(load_labels_config(name), **given)
 
 
 def _shipped_scheme(labels: LabelsConfig, data: DataConfig) -> str:
