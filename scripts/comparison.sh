@@ -38,7 +38,7 @@ train() { # NAME OPTION...
 
 score() { # NAME
     say "real scans: $1"
-    SCORED_ONLY=1 "$ROOT/scripts/reproduce_real_scans.sh" "$shared" "$output/runs/$1/checkpoints/last.ckpt" \
+    SCORED_ONLY=1 NO_BASELINE=1 "$ROOT/scripts/reproduce_real_scans.sh" "$shared" "$output/runs/$1/checkpoints/last.ckpt" \
         "$output/scored/$1"
 }
 

@@ -1,6 +1,6 @@
 """The developers' real scans as predict and evaluate read them, and a baseline: used by ``reproduce_real_scans.sh``.
 
-    python scripts/reproduce_inputs.py SHARED_DATA_FOLDER OUTPUT [--scored-only]
+    python scripts/reproduce_inputs.py SHARED_DATA_FOLDER OUTPUT [--scored-only] [--no-baseline]
 
 Writes ``OUTPUT/inputs/scans.csv`` (all scans), a list of references for each set, and for each scan with a reference
 the labels of a k-means that is told that the scan is T1-weighted, in ``OUTPUT/baseline/SET/``.
@@ -59,8 +59,8 @@ class RealScan:
     ignored: Path | None = None
 
 
-def main(shared: Path, output: Path, scored_only: bool = False) -> None:
-    """Write the inputs and the baseline; ``scored_only`` leaves out the scans without a reference.
+def main(shared: Path, output: Path, scored_only: bool = False, baseline: bool = True) -> None:
+    """Write the inputs and, with ``baseline``, the k-means; ``scored_only`` leaves out the scans without a reference.
 
     Raises:
         InputError: the folder has another layout, or a file is damaged.
@@ -75,7 +75,7 @@ def main(shared: Path, output: Path, scored_only: bool = False) -> None:
     for group in dict.fromkeys(scan.group for scan in scans if scan.label is not None):
         own = [scan for scan in scans if scan.group == group]
         write_list(inputs / f"{group}.csv", own)
-        for scan in own:
+        for scan in own if baseline else []:
             volume = read_volume(scan.image, np.float32)
             labels = told_t1_weighted(np.nan_to_num(volume.data))
             write_volume(output / "baseline" / group / f"{scan.case}.nii.gz", labels, volume.affine)
@@ -149,6 +149,7 @@ def write_list(path: Path, scans: list[RealScan]) -> None:
 
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]), Path(sys.argv[2]), "--scored-only" in sys.argv[3:])
+        options = sys.argv[3:]
+        main(Path(sys.argv[1]), Path(sys.argv[2]), "--scored-only" in options, "--no-baseline" not in options)
     except (InputError, OSError) as error:
         sys.exit(f"reproduce_inputs: {error}")

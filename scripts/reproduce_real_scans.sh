@@ -5,7 +5,8 @@
 #   scripts/reproduce_real_scans.sh [SHARED_DATA_FOLDER] [CHECKPOINT_OR_MODEL] [OUTPUT]
 #
 # SHARED_DATA_FOLDER: $OTFSYNTH_SHARED_DATA, else ../shared/data. CHECKPOINT_OR_MODEL: the shipped one where it is absent
-# or empty. OUTPUT: real_scans. With SCORED_ONLY=1 the scans without a reference are left out. $OTFSYNTH_PYTHON names a Python that has the package; else .venv is set up.
+# or empty. OUTPUT: real_scans. With SCORED_ONLY=1 the scans without a reference are left out, with NO_BASELINE=1 the
+# k-means. $OTFSYNTH_PYTHON names a Python that has the package; else .venv is set up.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
@@ -17,7 +18,8 @@ if [ -n "${OTFSYNTH_PYTHON:-}" ]; then VENV_PYTHON="$OTFSYNTH_PYTHON"; else setu
 rm -rf "$output/predictions" "$output/scores" "$output/baseline_scores" "$output/baseline" "$output/summary.md" "$output/summary.json"
 
 say "inputs and baseline"
-"$VENV_PYTHON" "$ROOT/scripts/reproduce_inputs.py" "$shared" "$output" ${SCORED_ONLY:+--scored-only}
+"$VENV_PYTHON" "$ROOT/scripts/reproduce_inputs.py" "$shared" "$output" ${SCORED_ONLY:+--scored-only} \
+    ${NO_BASELINE:+--no-baseline}
 
 say "prediction"
 SECONDS=0
@@ -40,6 +42,7 @@ score() { # SET TITLE OPTION...: the model's labels and the baseline's, by the s
     local set="$1" title="$2" kind
     shift 2
     for kind in "scores:predictions:$title" "baseline_scores:baseline/$set:$title, k-means told T1-weighted"; do
+        if [ -n "${NO_BASELINE:-}" ] && [ "${kind%%:*}" = baseline_scores ]; then continue; fi
         local from="${kind#*:}"
         say "${from#*:}"
         "$VENV_PYTHON" -m otfsynth.evaluate predictions="$output/${from%%:*}" references="$output/inputs/$set.csv" \

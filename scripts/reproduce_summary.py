@@ -39,8 +39,9 @@ AGREEMENT_BAR = 0.85
 def main(output: Path) -> None:
     """Write ``summary.json`` and ``summary.md``, and print the table."""
     run = json.loads((output / "predictions" / "run.json").read_text())
-    cases = {kind: read_cases(output / kind) for kind in ("scores", "baseline_scores")}
-    rows = table_rows(cases["scores"], cases["baseline_scores"]) + agreement_rows(output)
+    cases = read_cases(output / "scores")
+    baseline = output / "baseline_scores"
+    rows = table_rows(cases, read_cases(baseline) if baseline.is_dir() else []) + agreement_rows(output)
     summary = {
         "model": [
             {name: entry[name] for name in ("model", "version", "step", "sha256")} for entry in run["checkpoints"]
@@ -48,7 +49,7 @@ def main(output: Path) -> None:
         "rows": rows,
         "bars_met": sum(bool(row["met"]) for row in rows),
         "bars": sum(row["bar"] is not None for row in rows),
-        "cases": worst_first(cases["scores"]),
+        "cases": worst_first(cases),
     }
     (output / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     table = markdown_table(rows)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 MIRROR_AXES = (0,)
 """Targets have no sides, so that a head mirrored from left to right is as good as any; none is upside down."""
-RESULT_SETTINGS = ("space", "tta", "overlap", "keep_largest_component", "fill_holes")
+RESULT_SETTINGS = ("space", "tta", "tta_scales", "overlap", "fluid_rim_mm", "keep_largest_component", "fill_holes")
 """Settings that change label maps, besides those of skull-stripping: with others, resuming does results again."""
 
 logger = logging.getLogger(__name__)
@@ -103,7 +103,9 @@ class _Run:
         for path, described in zip(self.ensemble.paths, self.ensemble.described, strict=True):
             named = f"{described}, which comes with otfsynth" if not self.config.checkpoints else described
             logger.info("%-16s %s", "model" if described else "checkpoint", f"{named}: {path}" if named else path)
-        mirrors = "averaged with its mirror image" if self.config.tta else "no mirror image"
+        scales = f", and at {' and '.join(f'{scale:g}' for scale in self.config.tta_scales)} times its size"
+        mirrors = f"averaged with its mirror image{scales if self.config.tta_scales else ''}"
+        mirrors = mirrors if self.config.tta else "no mirror image"
         logger.info("%-16s %s, %s, %s", "network", self.device, self._precision(), mirrors)
         remove_abandoned_parts(self.output)
         write_label_table(self.output, self.names)
@@ -202,6 +204,8 @@ class _Run:
             config.batch_size,
             self._precision(),
             config.max_tile,
+            config.fluid_rim_mm,
+            config.tta_scales if config.tta else (),
         )
         options = SegmentationOptions(
             config.skullstrip,

@@ -15,7 +15,7 @@ from otfsynth.config.network import NetworkConfig
 from otfsynth.inference import ImageError, SlidingWindowPredictor, prepare_image
 from otfsynth.inference.preparation import from_canonical, normalise
 from otfsynth.networks import Checkpoint, build_network, plan_network, save_checkpoint
-from otfsynth.volumes import to_canonical
+from otfsynth.volumes import Grid, to_canonical
 from tests.learning.fakes import toy_scheme
 
 
@@ -72,6 +72,27 @@ def test_other_voxel_size_is_resampled_and_back() -> None:
     labels = SlidingWindowPredictor(Threshold(), (16, 16, 16), 1.0).predict(image, affine).labels
     assert labels.shape == image.shape
     assert np.mean(labels == expected(image)) > 0.99
+
+
+def test_copies_of_other_sizes_are_averaged() -> None:
+    image = head((40, 36, 32)) + np.random.default_rng(0).normal(0, 5, (40, 36, 32)).astype(np.float32)
+    image[head((40, 36, 32)) == 0] = 0
+    scales = (0.8, 1.25)
+    predictor = SlidingWindowPredictor(Threshold(), (16, 16, 16), 1.0, scales=scales)
+    found = predictor.predict(image, np.eye(4), True).probabilities
+    assert found is not None
+    base = prepare_image(image, np.eye(4), 1.0)
+    own = Grid(tuple(base.mask.shape), base.affine)  # type: ignore[arg-type]
+    mean = SlidingWindowPredictor(Threshold(), (16, 16, 16), 1.0).predict_prepared(torch.from_numpy(base.data)).numpy()
+    for scale in scales:
+        single = SlidingWindowPredictor(Threshold(), (16, 16, 16), 1.0 / scale)
+        copy = single.segment(prepare_image(image, np.eye(4), 1.0 / scale), grid=own, keep_probabilities=True)
+        assert copy.probabilities is not None
+        mean += copy.probabilities.astype(np.float32)
+    inside = np.asarray(found, np.float32)[:, image != 0]
+    np.testing.assert_allclose(inside, (mean / 3)[:, base.mask], atol=0.02)
+    assert np.abs(inside - mean[:, base.mask]).max() > 0.1
+    assert (found[0, image == 0] == 1).all()
 
 
 def test_probabilities_sum_to_one_and_agree_with_labels() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from otfsynth.inference.projection import AxisWeights, Projected, Projector
+from otfsynth.inference.projection import AxisWeights, Projected, Projector, averaged, on_grid
 from otfsynth.volumes import Grid
 
 
@@ -101,3 +101,24 @@ def test_entropy_is_that_of_the_labelled_voxels() -> None:
     values[:, 2, 0, 0] = [0.4, 0.3, 0.2, 0.1]  # background: not counted
     result = project(values, np.eye(4), Grid((3, 1, 1), np.eye(4)))
     assert result.entropy == pytest.approx((np.log(2) + 0) / 2 / np.log(4), abs=1e-6)
+
+
+@pytest.mark.parametrize("spacing", [(0.8, 1.25, 1.0), (1.2, 1.2, 1.2)])
+@pytest.mark.parametrize("origin", [(0.0, 0.0, 0.0), (2.0, -1.0, 0.3)])
+def test_a_stream_on_another_grid_has_all_its_planes(
+    spacing: tuple[float, float, float], origin: tuple[float, float, float]
+) -> None:
+    values = random_probabilities((9, 8, 7))
+    grid = Grid((10, 6, 8), scaled(spacing, origin))
+    portions = [values[:, :2].copy(), values[:, 2:3].copy(), values[:, 3:].copy()]
+    stream = np.concatenate(list(on_grid(portions, (9, 8, 7), np.eye(4), grid)), axis=1)
+    np.testing.assert_allclose(stream, project(values, np.eye(4), grid).probabilities, atol=1e-3)
+    np.testing.assert_allclose(stream.sum(0), 1, atol=1e-5)
+
+
+def test_streams_in_other_portions_are_averaged() -> None:
+    first, second, third = (random_probabilities((11, 4, 5), seed=seed) for seed in range(3))
+    cuts = ((first, (3, 8)), (second, (1, 2, 9, 10)), (third, ()))
+    streams = [iter(np.split(values, cut, axis=1)) for values, cut in cuts]
+    mean = np.concatenate(list(averaged(streams)), axis=1)
+    np.testing.assert_allclose(mean, (first + second + third) / 3, rtol=1e-5)

@@ -13,6 +13,7 @@ from otfsynth.config.skullstrip import METHODS, StrippingConfig, check_paths
 NATIVE = "native"
 PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
 LEAST_SPACE_MM, MOST_SPACE_MM = 0.2, 8.0
+LEAST_SCALE, MOST_SCALE = 0.5, 2.0
 
 
 @dataclass
@@ -38,7 +39,9 @@ class PredictConfig:
     space: str = NATIVE
     """Grid of the results: ``native``, the scan's own, or cubic voxels along the scan's axes, e.g. ``1mm``."""
     tta: bool = True
-    """Average over every tile and its left-right mirror image; without it the network computes half."""
+    """Average over every tile and its left-right mirror image, and over ``tta_scales``."""
+    tta_scales: list[float] = field(default_factory=lambda: [0.9, 1.2])
+    """Sizes of further copies of the head that are averaged, too; a copy takes as long as a head of its size."""
     overlap: float = 0.25
     """Share of a tile that its neighbour covers too; 0.5 takes twice as long."""
     batch_size: int = 1
@@ -52,6 +55,9 @@ class PredictConfig:
     """auto, 32-true, bf16-mixed, 16-mixed."""
     threads: int | None = None
     """Threads of the network on a CPU; by default one per core."""
+    fluid_rim_mm: float = 3.0
+    """At the edge of the brain mask, so near to labelled voxels, what the network calls background is CSF; 0: it stays
+    background. For networks that were trained with fluid around stripped brains."""
     keep_largest_component: bool = False
     """Remove islands of labelled voxels beside the largest one."""
     fill_holes: bool = False
@@ -72,6 +78,9 @@ class PredictConfig:
         checks.check_choice("precision", self.precision, PRECISIONS)
         checks.check_between("overlap", self.overlap, 0.0, 0.9)
         checks.check_at_least("batch_size", self.batch_size, 1)
+        for scale in self.tta_scales:
+            checks.check_between("tta_scales", scale, LEAST_SCALE, MOST_SCALE)
+        checks.check_between("fluid_rim_mm", self.fluid_rim_mm, 0.0, 20.0)
         for name in ("max_tile", "threads"):
             value = getattr(self, name)
             if value is not None:

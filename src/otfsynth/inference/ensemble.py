@@ -14,7 +14,8 @@ import torch
 
 from otfsynth.config.checks import ConfigurationError
 from otfsynth.data.heads import ImageChannels
-from otfsynth.inference.predictor import SlidingWindowPredictor
+from otfsynth.inference.fluid_rim import fluid_target
+from otfsynth.inference.predictor import RIM_MM, SlidingWindowPredictor
 from otfsynth.inference.preparation import NORMALIZATIONS
 from otfsynth.inference.tiling import Triple, limited_tile, prediction_tile
 from otfsynth.networks import Checkpoint, CheckpointError, load_checkpoint
@@ -78,6 +79,12 @@ class Ensemble:
         return ImageChannels(self.input_channels, tuple(contrasts) or _contrasts(self.checkpoints[0]), may_miss)
 
     @property
+    def fluid(self) -> int | None:
+        """Target of fluid around stripped brains, where all networks learned it; see :func:`.fluid_target`."""
+        taught = {fluid_target(checkpoint) for checkpoint in self.checkpoints}
+        return taught.pop() if len(taught) == 1 else None
+
+    @property
     def divisor(self) -> Triple:
         """Voxels that a tile's edges must be multiples of, for every network."""
         divisors = [checkpoint.plan.divisor for checkpoint in self.checkpoints]
@@ -117,6 +124,8 @@ class Ensemble:
         batch_size: int = 1,
         precision: str = "32-true",
         longest_tile: int | None = None,
+        rim_mm: float = RIM_MM,
+        scales: Sequence[float] = (),
     ) -> SlidingWindowPredictor:
         """All networks, ready to segment; see :class:`SlidingWindowPredictor`.
 
@@ -127,6 +136,8 @@ class Ensemble:
             batch_size: tiles a pass.
             precision: of the networks.
             longest_tile: largest edge of a tile in voxels; by default as :func:`prediction_tile` has it.
+            rim_mm: width of the rim of a brain that is taken as fluid, where all networks were trained with fluid there.
+            scales: sizes of further copies of the head that are averaged, see :class:`SlidingWindowPredictor`.
         """
         return SlidingWindowPredictor(
             [checkpoint.build_network() for checkpoint in self.checkpoints],
@@ -140,6 +151,9 @@ class Ensemble:
             self.normalization,
             self.divisor,
             self.input_channels,
+            self.fluid,
+            rim_mm,
+            scales,
         )
 
 

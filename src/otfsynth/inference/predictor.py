@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +14,15 @@ import torch
 from torch import Tensor, nn
 
 from otfsynth.inference.channels import prepare_channels
+from otfsynth.inference.fluid_rim import fill_rim, fluid_target
 from otfsynth.inference.preparation import ImageError, PreparedImage, from_canonical, prepare_image
-from otfsynth.inference.projection import Projected, Projector
+from otfsynth.inference.projection import Projected, Projector, averaged, on_grid
 from otfsynth.inference.tiling import Triple, is_out_of_memory, prediction_tile, smaller_tile, stream_probabilities
 from otfsynth.networks import load_checkpoint
 from otfsynth.volumes import Grid
 
+RIM_MM = 3.0
+"""Fluid that a good skull-strip leaves around the brain, beyond what the network calls fluid."""
 DTYPES = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16, "32-true": None}
 
 logger = logging.getLogger(__name__)
@@ -48,7 +51,8 @@ class SlidingWindowPredictor:
     """Networks, patch and spacing, ready to segment scans.
 
     Probabilities of overlapping patches are averaged with Gaussian weights (sigma an eighth of the patch) and, with
-    mirroring, over flipped copies, and over all networks; probabilities, not labels, are resampled to the scan.
+    mirroring, over flipped copies, over copies of other sizes, and over all networks; probabilities, not labels, are
+    resampled to the scan.
 
     Args:
         networks: (b, channels, x, y, z) -> logits (b, labels, x, y, z), or a list of them, finest first; one
@@ -64,6 +68,10 @@ class SlidingWindowPredictor:
         divisor: products of the networks' strides per axis; where given, running out of memory makes patches smaller,
             for this scan and those after it, with a line that says so.
         input_channels: images of one head that the networks take.
+        fluid: target of what the networks call background at the edge of a brain's mask, see :mod:`.fluid_rim`;
+            ``None``: background.
+        rim_mm: how far from labelled voxels.
+        scales: sizes of enlarged and reduced copies of the head, which are averaged with the head as it is.
     """
 
     def __init__(
@@ -79,6 +87,9 @@ class SlidingWindowPredictor:
         normalization: str = "zscore",
         divisor: Triple | None = None,
         input_channels: int = 1,
+        fluid: int | None = None,
+        rim_mm: float = RIM_MM,
+        scales: Sequence[float] = (),
     ) -> None:
         if not 0 <= overlap < 1:
             raise ValueError(f"overlap {overlap} is outside [0, 1)")
@@ -99,6 +110,9 @@ class SlidingWindowPredictor:
         self.normalization = normalization
         self.divisor = divisor
         self.input_channels = input_channels
+        self.fluid = fluid
+        self.rim_mm = rim_mm
+        self.spacings_mm = (spacing_mm, *(spacing_mm / scale for scale in scales))
 
     @classmethod
     def from_checkpoint(
@@ -129,9 +143,12 @@ class SlidingWindowPredictor:
             checkpoint.normalization,
             divisor=plan.divisor,
             input_channels=plan.input_channels,
+            fluid=fluid_target(checkpoint),
         )
 
-    def predict(self, image: np.ndarray, affine: np.ndarray, keep_probabilities: bool = False) -> Prediction:
+    def predict(
+        self, image: np.ndarray, affine: np.ndarray, keep_probabilities: bool = False, stripped: bool = False
+    ) -> Prediction:
         """Segment one scan.
 
         Args:
@@ -139,27 +156,41 @@ class SlidingWindowPredictor:
                 For images of several grids: :func:`otfsynth.inference.channels.prepare_channels` and :meth:`segment`.
             affine: (4, 4) voxel index to RAS world millimetres.
             keep_probabilities: return them too; they take 2 bytes per voxel and label.
+            stripped: what is not 0 is the brain alone.
 
         Raises:
             ImageError: the image is not 3-D, is empty or constant, or has not as many channels as the networks take.
         """
         if image.ndim == 4:
             given = [channel if channel.any() else None for channel in image]
-            prepared = prepare_channels(given, [affine] * len(given), self.spacing_mm, normalization=self.normalization)
-            return self.segment(prepared, keep_probabilities=keep_probabilities)
-        prepared = prepare_image(image, affine, self.spacing_mm, normalization=self.normalization)
-        return self.segment(prepared, keep_probabilities=keep_probabilities)
+            copies = [
+                prepare_channels(given, [affine] * len(given), spacing_mm, normalization=self.normalization)
+                for spacing_mm in self.spacings_mm
+            ]
+        else:
+            copies = [
+                prepare_image(image, affine, spacing_mm, normalization=self.normalization)
+                for spacing_mm in self.spacings_mm
+            ]
+        return self.segment(*copies, keep_probabilities=keep_probabilities, stripped=stripped)
 
     def segment(
-        self, prepared: PreparedImage, grid: Grid | None = None, keep_probabilities: bool = False
+        self,
+        prepared: PreparedImage,
+        *copies: PreparedImage,
+        grid: Grid | None = None,
+        keep_probabilities: bool = False,
+        stripped: bool = False,
     ) -> Prediction:
         """Segment a prepared scan.
 
         Args:
-            prepared: see :func:`otfsynth.inference.preparation.prepare_image`.
+            prepared: at ``spacings_mm[0]``; see :func:`otfsynth.inference.preparation.prepare_image`.
+            copies: the same scan at other voxel sizes, of which the network thinks as a larger or smaller head.
             grid: where the segmentation is wanted, with the axes of the scan in RAS order; by default the scan's own
                 grid, as stored.
             keep_probabilities: return them too; they take 2 bytes per voxel and label.
+            stripped: the mask of ``prepared`` is that of the brain, not of the head.
 
         Raises:
             ImageError: not as many channels as the networks take.
@@ -174,7 +205,7 @@ class SlidingWindowPredictor:
         projected = None
         while projected is None:
             try:
-                projected = self._project(prepared, target, keep_probabilities)
+                projected = self._project((prepared, *copies), target, keep_probabilities, stripped)
             except Exception as error:
                 self._shrink_after(error)
             if projected is None and self.device.type == "cuda":
@@ -194,21 +225,31 @@ class SlidingWindowPredictor:
         """
         return torch.cat(list(self._stream(data)), dim=1)
 
-    def _project(self, prepared: PreparedImage, grid: Grid, keep_probabilities: bool) -> Projected:
-        """Stream planes from the networks to the output grid; outside the mask all is background."""
+    def _project(
+        self, copies: Sequence[PreparedImage], grid: Grid, keep_probabilities: bool, stripped: bool
+    ) -> Projected:
+        """Stream planes from the networks to the output grid."""
+        prepared = copies[0]
         x, y, z = prepared.mask.shape
-        projector, plane = None, 0
-        for probabilities in self._stream(torch.from_numpy(prepared.data)):
-            values = probabilities.numpy()
-            outside = ~prepared.mask[plane : plane + values.shape[1]]
-            values[:, outside] = 0
-            values[0, outside] = 1
+        planes = _masked(self._averaged(copies), prepared.mask)
+        if stripped and self.fluid is not None and self.rim_mm > 0:
+            planes = fill_rim(planes, prepared.mask, self.fluid, self.rim_mm / self.spacing_mm)
+        projector = None
+        for values in planes:
             if projector is None:
                 projector = Projector((x, y, z), prepared.affine, grid, len(values), keep_probabilities)
             projector.add(values)
-            plane += values.shape[1]
         assert projector is not None  # an image has planes
         return projector.finish()
+
+    def _averaged(self, copies: Sequence[PreparedImage]) -> Iterator[np.ndarray]:
+        """Planes of probabilities on the grid of the first copy, the mean over all."""
+        first, streams = copies[0], []
+        for number, copy in enumerate(copies):
+            planes = (portion.numpy() for portion in self._stream(torch.from_numpy(copy.data)))
+            grid, shape = Grid(_shape(first), first.affine), _shape(copy)
+            streams.append(on_grid(planes, shape, copy.affine, grid) if number else planes)
+        return streams[0] if len(streams) == 1 else averaged(streams)
 
     @torch.inference_mode()
     def _stream(self, data: Tensor) -> Iterator[Tensor]:
@@ -250,3 +291,19 @@ class SlidingWindowPredictor:
     def _autocast(self) -> AbstractContextManager[object]:
         dtype = DTYPES[self.precision]
         return nullcontext() if dtype is None else torch.autocast(self.device.type, dtype=dtype)
+
+
+def _masked(planes: Iterable[np.ndarray], mask: np.ndarray) -> Iterator[np.ndarray]:
+    """Planes of probabilities; outside the mask all is background."""
+    first = 0
+    for values in planes:
+        outside = ~mask[first : first + values.shape[1]]
+        values[:, outside] = 0
+        values[0, outside] = 1
+        yield values
+        first += values.shape[1]
+
+
+def _shape(image: PreparedImage) -> Triple:
+    x, y, z = image.mask.shape
+    return x, y, z

@@ -7,6 +7,7 @@ background.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,8 +88,63 @@ class AxisWeights:
         return total
 
 
+class PlaneResampler:
+    """Takes planes along x in their order and gives those of another grid as soon as they are covered.
+
+    Args:
+        shape: (x, y, z) of the planes that come.
+        affine: (4, 4) of these.
+        grid: where they are wanted; its axes are those of the image that comes.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], affine: np.ndarray, grid: Grid) -> None:
+        mapping = np.linalg.inv(affine) @ grid.affine
+        self.axes = [
+            AxisWeights.of(shape[axis], grid.shape[axis], mapping[axis, axis], mapping[axis, 3]) for axis in range(3)
+        ]
+        self.inputs = shape[0]
+        self._held: list[np.ndarray] = []
+        self._first_held = self._received = self._done = 0
+
+    def add(self, planes: np.ndarray) -> Iterator[tuple[tuple[slice, slice, slice], np.ndarray]]:
+        """Take the next planes: float32 (labels, planes, y, z).
+
+        Yields:
+            Places of the grid, one block of planes after the other, and the probabilities there. What is no place of
+            any block lies beyond the image that comes.
+        """
+        self._held.append(planes)
+        self._received += planes.shape[1]
+        last_needed = self.axes[0].taps.max(axis=0, initial=0)
+        ready = len(last_needed) if self._received == self.inputs else int((last_needed < self._received).sum())
+        if ready == self._done:
+            return
+        held = np.concatenate(self._held, axis=1) if len(self._held) > 1 else planes
+        _, y, z = (axis.reach.stop - axis.reach.start for axis in self.axes)
+        block = max(BLOCK_VOXELS // max(len(planes) * y * z, 1), 1)
+        for begin in range(self._done, ready, block):
+            yield self._block(held, slice(begin, min(begin + block, ready)))
+        self._done = ready
+        if ready < len(last_needed):
+            needed = int(self.axes[0].taps[:, ready:].min())
+            self._held = [held[:, needed - self._first_held :]]
+            self._first_held = needed
+        else:
+            self._held = []
+
+    def _block(self, held: np.ndarray, rows: slice) -> tuple[tuple[slice, slice, slice], np.ndarray]:
+        """Output planes ``rows``, counted from the first one in reach."""
+        along_x, along_y, along_z = self.axes
+        part = AxisWeights(along_x.taps[:, rows] - self._first_held, along_x.weights[:, rows], along_x.reach)
+        values = along_z.apply(along_y.apply(part.apply(held, 1), 2), 3)
+        cover = [axis.weights.sum(axis=0) for axis in (part, along_y, along_z)]
+        values[0] += 1 - cover[0][:, None, None] * cover[1][:, None] * cover[2]
+        start = along_x.reach.start
+        return (slice(start + rows.start, start + rows.stop), along_y.reach, along_z.reach), values
+
+
 class Projector:
-    """Takes planes along x in their order and labels the output as soon as its planes are covered.
+    """Labels another grid from planes along x, taken in their order.
 
     Args:
         shape: (x, y, z) of the working image.
@@ -101,11 +157,7 @@ class Projector:
     def __init__(
         self, shape: tuple[int, int, int], affine: np.ndarray, grid: Grid, labels: int, keep_probabilities: bool = False
     ) -> None:
-        mapping = np.linalg.inv(affine) @ grid.affine
-        self.axes = [
-            AxisWeights.of(shape[axis], grid.shape[axis], mapping[axis, axis], mapping[axis, 3]) for axis in range(3)
-        ]
-        self.inputs = shape[0]
+        self.resampler = PlaneResampler(shape, affine, grid)
         self.labels = np.zeros(grid.shape, np.uint8)
         self.probabilities: np.ndarray | None = None
         if keep_probabilities:
@@ -113,29 +165,16 @@ class Projector:
             self.probabilities[0] = 1
         self.expected_voxels = np.zeros(labels)
         self.entropy_sum = 0.0
-        self._held: list[np.ndarray] = []
-        self._first_held = self._received = self._done = 0
 
     def add(self, planes: np.ndarray) -> None:
         """Take the next planes: float32 (labels, planes, y, z)."""
-        self._held.append(planes)
-        self._received += planes.shape[1]
-        last_needed = self.axes[0].taps.max(axis=0, initial=0)
-        ready = len(last_needed) if self._received == self.inputs else int((last_needed < self._received).sum())
-        if ready == self._done:
-            return
-        held = np.concatenate(self._held, axis=1) if len(self._held) > 1 else planes
-        _, y, z = (axis.reach.stop - axis.reach.start for axis in self.axes)
-        block = max(BLOCK_VOXELS // max(len(planes) * y * z, 1), 1)
-        for begin in range(self._done, ready, block):
-            self._label(held, slice(begin, min(begin + block, ready)))
-        self._done = ready
-        if ready < len(last_needed):
-            needed = int(self.axes[0].taps[:, ready:].min())
-            self._held = [held[:, needed - self._first_held :]]
-            self._first_held = needed
-        else:
-            self._held = []
+        for place, values in self.resampler.add(planes):
+            winner = values.argmax(axis=0).astype(np.uint8)
+            self.labels[place] = winner
+            self.expected_voxels += values.sum(axis=(1, 2, 3), dtype=np.float64)
+            self.entropy_sum += _entropy(values[:, winner > 0])
+            if self.probabilities is not None:
+                self.probabilities[(slice(None), *place)] = values
 
     def finish(self) -> Projected:
         """The segmentation, once all planes were added."""
@@ -144,21 +183,48 @@ class Projector:
         entropy = self.entropy_sum / (labelled * np.log(choices)) if labelled and choices > 1 else float("nan")
         return Projected(self.labels, self.probabilities, self.expected_voxels, entropy)
 
-    def _label(self, held: np.ndarray, rows: slice) -> None:
-        """Label output planes ``rows``, counted from the first one in reach."""
-        along_x, along_y, along_z = self.axes
-        part = AxisWeights(along_x.taps[:, rows] - self._first_held, along_x.weights[:, rows], along_x.reach)
-        values = along_z.apply(along_y.apply(part.apply(held, 1), 2), 3)
-        cover = [axis.weights.sum(axis=0) for axis in (part, along_y, along_z)]
-        values[0] += 1 - cover[0][:, None, None] * cover[1][:, None] * cover[2]
-        winner = values.argmax(axis=0).astype(np.uint8)
-        start = along_x.reach.start
-        place = (slice(start + rows.start, start + rows.stop), along_y.reach, along_z.reach)
-        self.labels[place] = winner
-        self.expected_voxels += values.sum(axis=(1, 2, 3), dtype=np.float64)
-        self.entropy_sum += _entropy(values[:, winner > 0])
-        if self.probabilities is not None:
-            self.probabilities[(slice(None), *place)] = values
+
+def on_grid(
+    planes: Iterable[np.ndarray], shape: tuple[int, int, int], affine: np.ndarray, grid: Grid
+) -> Iterator[np.ndarray]:
+    """A stream of planes along x on another grid of the same axes: float32 (labels, planes, y, z), all of its planes."""
+    resampler, done, labels = PlaneResampler(shape, affine, grid), 0, 0
+
+    def background(planes: int) -> np.ndarray:
+        values = np.zeros((labels, planes, *grid.shape[1:]), np.float32)
+        values[0] = 1
+        return values
+
+    for portion in planes:
+        labels = len(portion)
+        for (x, y, z), block in resampler.add(portion):
+            if x.start > done:
+                yield background(x.start - done)
+            values = background(x.stop - x.start)
+            values[:, :, y, z] = block
+            yield values
+            done = x.stop
+    if done < grid.shape[0]:
+        yield background(grid.shape[0] - done)
+
+
+def averaged(streams: Sequence[Iterator[np.ndarray]]) -> Iterator[np.ndarray]:
+    """The mean of streams of planes that come in portions of different sizes."""
+    held: list[np.ndarray | None] = [None] * len(streams)
+    while True:
+        for number, stream in enumerate(streams):
+            if held[number] is None:
+                held[number] = next(stream, None)
+        portions = [portion for portion in held if portion is not None]
+        if len(portions) < len(streams):
+            return
+        length = min(portion.shape[1] for portion in portions)
+        mean = portions[0][:, :length].copy()
+        for portion in portions[1:]:
+            mean += portion[:, :length]
+        mean /= len(streams)
+        yield mean
+        held = [portion[:, length:] if portion.shape[1] > length else None for portion in portions]
 
 
 def _entropy(probabilities: np.ndarray) -> float:

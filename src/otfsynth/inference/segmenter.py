@@ -97,11 +97,14 @@ class ScanSegmenter:
         image = images[0][0]
         brain, skull = self._brain(image, scan)
         options = self.options
-        prepared = self._prepare(scan, [volume for volume, _, _ in images], brain.mask)
+        volumes, spacings_mm = [volume for volume, _, _ in images], self.predictor.spacings_mm
+        prepared, *copies = (self._prepare(scan, volumes, brain.mask, spacing_mm) for spacing_mm in spacings_mm)
         grid = None
         if options.space_mm is not None:
             grid = isotropic_grid(prepared.canonical.shape, prepared.canonical.affine, options.space_mm)
-        prediction = self.predictor.segment(prepared, grid, options.keep_probabilities)
+        prediction = self.predictor.segment(
+            prepared, *copies, grid=grid, keep_probabilities=options.keep_probabilities, stripped=not skull
+        )
         labels = prediction.labels
         if options.keep_largest_component:
             labels = keep_largest_component(labels)
@@ -124,9 +127,9 @@ class ScanSegmenter:
             image, brain.mask, labels, prediction.probabilities, Grid((x, y, z), prediction.affine), measures
         )
 
-    def _prepare(self, scan: Scan, images: Sequence[Volume], mask: np.ndarray) -> PreparedImage:
+    def _prepare(self, scan: Scan, images: Sequence[Volume], mask: np.ndarray, spacing_mm: float) -> PreparedImage:
         """All images of a head, on the grid of the first and inside its brain, as they were in training."""
-        spacing_mm, normalization = self.predictor.spacing_mm, self.predictor.normalization
+        normalization = self.predictor.normalization
         if not scan.channels:
             (image,) = images
             return prepare_clean_image(image.data, image.affine, spacing_mm, mask, normalization)
