@@ -356,3 +356,26 @@ def test_nothing_is_written_where_the_checkpoint_is_missing_or_the_device_absent
     with pytest.raises(ConfigurationError, match="CUDA GPU"):
         run(tmp_path / "scans", tmp_path / "out", checkpoint, "device=cuda:99")
     assert not (tmp_path / "out").exists()
+
+
+def test_copies_and_rim_are_settings_that_change_results(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    strip = {"probability": 0.7, "fluid_probability": 0.6, "fluid": ["fluid"]}
+    checkpoint = write_checkpoint(tmp_path / "a.ckpt", 3, synthesis={"skull_strip": strip})
+    scan = write_scan(tmp_path / "scan.nii.gz")
+    caplog.set_level(logging.INFO)
+
+    def labels(*settings: str) -> np.ndarray:
+        assert run(scan, tmp_path / "out", checkpoint, "precision=32-true", "resume=true", *settings) == 0
+        return np.asarray(nib.load(tmp_path / "out" / "scan_dseg.nii.gz").dataobj)
+
+    plain = labels("tta_scales=[]", "fluid_rim_mm=0")
+    assert ((plain == 0) & (brain() != 0)).any()
+    rim = labels("tta_scales=[]", "fluid_rim_mm=20")
+    assert not ((rim == 0) & (brain() != 0)).any()
+    assert np.mean(labels("fluid_rim_mm=20") != rim) > 0.001
+    assert np.array_equal(labels("tta=false", "fluid_rim_mm=0"), labels("tta=false", "tta_scales=[]", "fluid_rim_mm=0"))
+    assert "averaged with mirrored copies of 0.9 and 1.2 times the size" in caplog.text
+    with pytest.raises(ConfigurationError, match="tta_scales"):
+        run(scan, tmp_path / "out", checkpoint, "tta_scales=[3]")
+    with pytest.raises(ConfigurationError, match="fluid_rim_mm"):
+        run(scan, tmp_path / "out", checkpoint, "fluid_rim_mm=-1")

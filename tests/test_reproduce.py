@@ -88,6 +88,10 @@ def test_inputs_are_what_the_readme_of_the_data_says(inputs: ModuleType, shared:
     inputs.main(shared, tmp_path / "scored", scored_only=True)
     with open(tmp_path / "scored" / "inputs" / "scans.csv", newline="") as file:
         assert {row["case"] for row in csv.DictReader(file)} == {case for case, row in rows.items() if row["label"]}
+    assert len(list((tmp_path / "scored" / "baseline").rglob("*.nii.gz"))) == 4 + 1 + 4
+    inputs.main(shared, tmp_path / "alone", scored_only=True, baseline=False)
+    assert (tmp_path / "alone" / "inputs" / "ibsr.csv").is_file()
+    assert not (tmp_path / "alone" / "baseline").exists()
     (shared / "real" / "ibsr18" / "IBSR_07.nii.gz").unlink()
     with pytest.raises(inputs.InputError, match="IBSR_07"):
         inputs.main(shared, tmp_path / "out")
@@ -159,3 +163,10 @@ def test_the_whole_script_gives_table_and_gallery(shared: Path, tmp_path: Path) 
     text = (tmp_path / "out" / "summary.md").read_text()
     assert "No picture" not in text
     assert text.count("![") == 9 + 6
+    variables |= {"NO_BASELINE": "1", "SCORED_ONLY": "1"}
+    result = subprocess.run(["bash", *script], env=variables, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    alone = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert {row["kmeans"] for row in alone["rows"]} == {None}
+    assert [row["dice"] for row in alone["rows"]] == [row["dice"] for row in found["rows"]]
+    assert not (tmp_path / "out" / "baseline").exists()

@@ -103,10 +103,7 @@ class _Run:
         for path, described in zip(self.ensemble.paths, self.ensemble.described, strict=True):
             named = f"{described}, which comes with otfsynth" if not self.config.checkpoints else described
             logger.info("%-16s %s", "model" if described else "checkpoint", f"{named}: {path}" if named else path)
-        scales = f", and at {' and '.join(f'{scale:g}' for scale in self.config.tta_scales)} times its size"
-        mirrors = f"averaged with its mirror image{scales if self.config.tta_scales else ''}"
-        mirrors = mirrors if self.config.tta else "no mirror image"
-        logger.info("%-16s %s, %s, %s", "network", self.device, self._precision(), mirrors)
+        logger.info("%-16s %s, %s, %s", "network", self.device, self._precision(), self._copies())
         remove_abandoned_parts(self.output)
         write_label_table(self.output, self.names)
         if self.found.layout in BIDS_LAYOUTS:
@@ -215,6 +212,14 @@ class _Run:
             config.save_probabilities,
         )
         return ScanSegmenter(predictor, self.stripper, options)
+
+    def _copies(self) -> str:
+        if not self.config.tta:
+            return "no mirror image"
+        if not self.config.tta_scales:
+            return "averaged with the mirror image"
+        scales = " and ".join(f"{scale:g}" for scale in self.config.tta_scales)
+        return f"averaged with mirrored copies of {scales} times the size"
 
     def _precision(self) -> str:
         from otfsynth.networks.precision import choose_precision

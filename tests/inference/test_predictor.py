@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from otfsynth.config.network import NetworkConfig
 from otfsynth.inference import ImageError, SlidingWindowPredictor, prepare_image
-from otfsynth.inference.preparation import from_canonical, normalise
+from otfsynth.inference.preparation import PreparedImage, from_canonical, normalise
 from otfsynth.networks import Checkpoint, build_network, plan_network, save_checkpoint
 from otfsynth.volumes import Grid, to_canonical
 from tests.learning.fakes import toy_scheme
@@ -162,3 +162,20 @@ def test_arguments_are_checked() -> None:
         SlidingWindowPredictor(Threshold(), (16, 16, 16), 1.0, overlap=1.0)
     with pytest.raises(ValueError, match="32-true"):
         SlidingWindowPredictor(Threshold(), (16, 16, 16), 1.0, precision="half")
+
+
+def test_copies_of_other_sizes_are_the_mirrored_ones() -> None:
+    base, copy = (prepare_image(head(), np.eye(4), spacing_mm) for spacing_mm in (1.0, 1.25))
+    grid = Grid(tuple(base.mask.shape), base.affine)  # type: ignore[arg-type]
+
+    def left(*copies: PreparedImage, mirror_axes: tuple[int, ...] = (0,)) -> np.ndarray:
+        predictor = SlidingWindowPredictor(LeftRight(), (24, 24, 24), 1.0, mirror_axes=mirror_axes)
+        probabilities = predictor.segment(*copies, grid=grid, keep_probabilities=True).probabilities
+        assert probabilities is not None
+        return np.asarray(probabilities[1, :, 9, 7], np.float32)
+
+    straight = left(base, mirror_axes=())
+    assert straight[0] > 0.7
+    assert straight[-1] < 0.3
+    np.testing.assert_allclose(left(base), 0.5, atol=1e-3)
+    np.testing.assert_allclose(left(base, copy), (straight + left(copy, mirror_axes=())[::-1]) / 2, atol=0.02)

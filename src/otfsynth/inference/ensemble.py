@@ -136,7 +136,7 @@ class Ensemble:
             batch_size: tiles a pass.
             precision: of the networks.
             longest_tile: largest edge of a tile in voxels; by default as :func:`prediction_tile` has it.
-            rim_mm: width of the rim of a brain that is taken as fluid, where all networks were trained with fluid there.
+            rim_mm: width of the rim of a brain that is taken as fluid, where all networks learned of fluid there.
             scales: sizes of further copies of the head that are averaged, see :class:`SlidingWindowPredictor`.
         """
         return SlidingWindowPredictor(

@@ -1,8 +1,9 @@
 """Fluid at the edge of the brain's mask: what a network calls background there, beside the brain, is CSF.
 
-A brain mask ends at the dura or within the fluid below it, so that what it holds beside brain tissue is CSF, as FSL FAST,
-SPM and Atropos take it. A network that is also trained on crude masks, which leave skull and dura, can't tell a dark or
-bright rim from those and calls part of it background. Only a rim is changed: remnants farther from the brain stay.
+A brain mask ends at the dura or within the fluid below it, so that what it holds beside brain tissue is CSF, as FSL
+FAST, SPM and Atropos take it. A network that is also trained on crude masks, which leave skull and dura, can't tell a
+dark or bright rim from those and calls part of it background. Only a rim is changed: remnants farther from the brain
+stay.
 """
 
 from __future__ import annotations

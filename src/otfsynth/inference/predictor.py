@@ -71,7 +71,8 @@ class SlidingWindowPredictor:
         fluid: target of what the networks call background at the edge of a brain's mask, see :mod:`.fluid_rim`;
             ``None``: background.
         rim_mm: how far from labelled voxels.
-        scales: sizes of enlarged and reduced copies of the head, which are averaged with the head as it is.
+        scales: sizes of enlarged and reduced copies of the head, which are averaged with the head as it is. These are
+            the flipped ones then, and the head itself is not: as good as all flips of all copies, in half the time.
     """
 
     def __init__(
@@ -219,11 +220,11 @@ class SlidingWindowPredictor:
         return Prediction(labels, probabilities, affine, projected.expected_voxels, projected.entropy)
 
     def predict_prepared(self, data: Tensor) -> Tensor:
-        """Probabilities of a prepared image.
+        """Probabilities of a prepared image, alone or averaged with its flips.
 
         Shape: (x, y, z) or (channels, x, y, z) -> float32 (labels, x, y, z), in host memory.
         """
-        return torch.cat(list(self._stream(data)), dim=1)
+        return torch.cat(list(self._stream(data, self.flips)), dim=1)
 
     def _project(
         self, copies: Sequence[PreparedImage], grid: Grid, keep_probabilities: bool, stripped: bool
@@ -246,21 +247,27 @@ class SlidingWindowPredictor:
         """Planes of probabilities on the grid of the first copy, the mean over all."""
         first, streams = copies[0], []
         for number, copy in enumerate(copies):
-            planes = (portion.numpy() for portion in self._stream(torch.from_numpy(copy.data)))
+            flips = self.flips if len(copies) == 1 else self.flips[-1:] if number else self.flips[:1]
+            planes = (portion.numpy() for portion in self._stream(torch.from_numpy(copy.data), flips))
             grid, shape = Grid(_shape(first), first.affine), _shape(copy)
             streams.append(on_grid(planes, shape, copy.affine, grid) if number else planes)
         return streams[0] if len(streams) == 1 else averaged(streams)
 
     @torch.inference_mode()
-    def _stream(self, data: Tensor) -> Iterator[Tensor]:
+    def _stream(self, data: Tensor, flips: Sequence[tuple[int, ...]]) -> Iterator[Tensor]:
         yield from stream_probabilities(
-            data, self._patch_probabilities, self.patch_size, self.overlap, self.batch_size, self.device
+            data,
+            lambda patches: self._patch_probabilities(patches, flips),
+            self.patch_size,
+            self.overlap,
+            self.batch_size,
+            self.device,
         )
 
-    def _patch_probabilities(self, patches: Tensor) -> Tensor:
-        """Mean over networks and mirrored copies: (b, channels, x, y, z) -> float32 (b, labels, x, y, z)."""
+    def _patch_probabilities(self, patches: Tensor, flips: Sequence[tuple[int, ...]]) -> Tensor:
+        """Mean over networks and ``flips``: (b, channels, x, y, z) -> float32 (b, labels, x, y, z)."""
         total: Tensor | None = None
-        for network, axes in itertools.product(self.networks, self.flips):
+        for network, axes in itertools.product(self.networks, flips):
             dimensions = [axis + 2 for axis in axes]
             with self._autocast():
                 outputs = network(patches.flip(dimensions) if dimensions else patches)
@@ -268,8 +275,8 @@ class SlidingWindowPredictor:
             probabilities = logits.float().softmax(1)
             probabilities = probabilities.flip(dimensions) if dimensions else probabilities
             total = probabilities if total is None else total.add_(probabilities)
-        assert total is not None  # the first "flip" is the patch as it is
-        return total.div_(len(self.networks) * len(self.flips))
+        assert total is not None  # there is a flip, perhaps along no axis
+        return total.div_(len(self.networks) * len(flips))
 
     def _shrink_after(self, error: Exception) -> None:
         """After running out of memory: fewer patches a pass, or smaller ones; any other exception is raised again."""

@@ -187,7 +187,7 @@ class Projector:
 def on_grid(
     planes: Iterable[np.ndarray], shape: tuple[int, int, int], affine: np.ndarray, grid: Grid
 ) -> Iterator[np.ndarray]:
-    """A stream of planes along x on another grid of the same axes: float32 (labels, planes, y, z), all of its planes."""
+    """A stream of planes on another grid of the same axes: float32 (labels, planes, y, z), all of its planes."""
     resampler, done, labels = PlaneResampler(shape, affine, grid), 0, 0
 
     def background(planes: int) -> np.ndarray:

@@ -50,9 +50,9 @@ def demonstrate(
     image = case.image.data
     if missing:
         prepared = prepare_channels([image, *missing], [case.affine, *missing], predictor.spacing_mm)
-        labels = predictor.segment(prepared).labels
+        labels = predictor.segment(prepared, stripped=True).labels
     else:
-        labels = predictor.predict(image, case.affine).labels
+        labels = predictor.predict(image, case.affine, stripped=True).labels
     counts = confusion_matrix(torch.from_numpy(labels), torch.from_numpy(case.reference.data), len(TISSUES))
     dice = dict(zip(TISSUES[1:], dice_per_label(counts)[1:].tolist(), strict=True))
     dice["mean"] = float(np.mean(list(dice.values())))
