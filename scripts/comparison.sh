@@ -38,8 +38,9 @@ train() { # NAME OPTION...
 
 score() { # NAME
     say "real scans: $1"
-    SCORED_ONLY=1 NO_BASELINE=1 "$ROOT/scripts/reproduce_real_scans.sh" "$shared" "$output/runs/$1/checkpoints/last.ckpt" \
-        "$output/scored/$1"
+    # What the networks say: the rule for the rim would add fluid for those alone that were trained with fluid there.
+    SCORED_ONLY=1 NO_BASELINE=1 PREDICT_OPTIONS="tta_scales=[] fluid_rim_mm=0" "$ROOT/scripts/reproduce_real_scans.sh" \
+        "$shared" "$output/runs/$1/checkpoints/last.ckpt" "$output/scored/$1"
 }
 
 table() { # NAME...

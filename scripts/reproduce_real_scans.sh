@@ -6,7 +6,8 @@
 #
 # SHARED_DATA_FOLDER: $OTFSYNTH_SHARED_DATA, else ../shared/data. CHECKPOINT_OR_MODEL: the shipped one where it is absent
 # or empty. OUTPUT: real_scans. With SCORED_ONLY=1 the scans without a reference are left out, with NO_BASELINE=1 the
-# k-means. $OTFSYNTH_PYTHON names a Python that has the package; else .venv is set up.
+# k-means. $PREDICT_OPTIONS: further options of predict. $OTFSYNTH_PYTHON names a Python that has the package; else .venv is
+# set up.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
@@ -25,7 +26,7 @@ say "prediction"
 SECONDS=0
 # A scan that fails is named, and so is the case that its evaluation then misses; the others are scored.
 "$VENV_PYTHON" -m otfsynth.predict input="$output/inputs/scans.csv" output="$output/predictions" \
-    checkpoint="$checkpoint" || [ $? -eq 1 ]
+    checkpoint="$checkpoint" ${PREDICT_OPTIONS:+$PREDICT_OPTIONS} || [ $? -eq 1 ]
 echo "all scans took $SECONDS s"
 
 # IBSR and Atropos number CSF, GM, WM.

@@ -53,7 +53,7 @@ def expected(checkpoint: Path, *images: tuple[np.ndarray, np.ndarray] | None) ->
     cleaned = [None if image is None else clean_image(image[0])[0] for image in images]
     affines = [None if image is None else image[1] for image in images]
     predictor = Ensemble.load(str(checkpoint)).predictor("cpu", 0.25, mirror_axes=(0,), scales=(0.9, 1.2))
-    copies = [prepare_channels(cleaned, affines, spacing_mm, first[0] != 0) for spacing_mm in predictor.spacings_mm]
+    copies = predictor.copies(lambda spacing_mm: prepare_channels(cleaned, affines, spacing_mm, first[0] != 0))
     return predictor.segment(*copies).labels
 
 

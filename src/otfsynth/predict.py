@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from otfsynth.inference.segmenter import ScanSegmenter
     from otfsynth.inference.skullstrip import Stripper
 
-MIRROR_AXES = (0,)
-"""Targets have no sides, so that a head mirrored from left to right is as good as any; none is upside down."""
 RESULT_SETTINGS = ("space", "tta", "tta_scales", "overlap", "fluid_rim_mm", "keep_largest_component", "fill_holes")
 """Settings that change label maps, besides those of skull-stripping: with others, resuming does results again."""
 
@@ -197,7 +195,7 @@ class _Run:
         predictor = self.ensemble.predictor(
             self.device,
             config.overlap,
-            MIRROR_AXES if config.tta else (),
+            self.ensemble.mirror_axes if config.tta else (),
             config.batch_size,
             self._precision(),
             config.max_tile,
@@ -214,12 +212,13 @@ class _Run:
         return ScanSegmenter(predictor, self.stripper, options)
 
     def _copies(self) -> str:
-        if not self.config.tta:
-            return "no mirror image"
+        mirrored = bool(self.ensemble.mirror_axes)
+        if not self.config.tta or not (mirrored or self.config.tta_scales):
+            return "no copies"
         if not self.config.tta_scales:
             return "averaged with the mirror image"
         scales = " and ".join(f"{scale:g}" for scale in self.config.tta_scales)
-        return f"averaged with mirrored copies of {scales} times the size"
+        return f"averaged with {'mirrored ' if mirrored else ''}copies of {scales} times the size"
 
     def _precision(self) -> str:
         from otfsynth.networks.precision import choose_precision
@@ -246,7 +245,7 @@ class _Run:
             "targets": list(self.names),
             "device": str(self.device),
             "precision": self._precision(),
-            "mirrored": self.config.tta,
+            "copies": self._copies(),
             "skull_stripper": self.stripper.reason,
             "layout": self.found.layout,
             "versions": package_versions(),

@@ -108,3 +108,19 @@ def test_tiles_fit_every_network(tmp_path: Path) -> None:
     assert both.divisor == (6, 2, 2)
     assert both.tile == (48, 24, 28)
     assert ensemble.predictor("cpu", 0.5, longest_tile=13).patch_size == (12, 12, 12)
+
+
+def test_heads_are_mirrored_only_where_networks_know_no_sides(tmp_path: Path) -> None:
+    def axes(name: str, **more: object) -> tuple[int, ...]:
+        return Ensemble.load(str(write_checkpoint(tmp_path / f"{name}.ckpt", **more))).mirror_axes  # type: ignore[arg-type]
+
+    rows = [LabelRow("cortex", left=3, right=42, target="GM"), LabelRow("fluid", labels=24, target="CSF")]
+    config = LabelsConfig(name="both", rows=rows, target_names=["background", "GM", "CSF"])
+    assert axes("plain") == (0,)
+    assert axes("paired", scheme=LabelScheme.from_config(config)) == (0,)
+    assert axes("still", synthesis={"flip": {"probability": 0.0}}) == ()
+    assert axes("moving", synthesis={"flip": {"probability": 0.5}}) == (0,)
+    sided = dataclasses.replace(
+        LabelScheme.from_config(config), target_labels=(0, 1, 2, 3), target_names=("background", "CSF", "left", "right")
+    )
+    assert axes("sided", scheme=sided) == ()

@@ -179,3 +179,18 @@ def test_copies_of_other_sizes_are_the_mirrored_ones() -> None:
     assert straight[-1] < 0.3
     np.testing.assert_allclose(left(base), 0.5, atol=1e-3)
     np.testing.assert_allclose(left(base, copy), (straight + left(copy, mirror_axes=())[::-1]) / 2, atol=0.02)
+
+
+def test_very_large_scans_have_no_further_copies(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    plain, scaled = (
+        SlidingWindowPredictor(LeftRight(), (24, 24, 24), 1.0, mirror_axes=(0,), scales=scales)
+        for scales in ((), (0.8,))
+    )
+    expected = plain.predict(head(), np.eye(4), True).probabilities
+    assert not np.array_equal(scaled.predict(head(), np.eye(4), True).probabilities, expected)  # type: ignore[arg-type]
+    assert "too many for copies" not in caplog.text
+    monkeypatch.setattr("otfsynth.inference.predictor.MOST_COPIED_VOXELS", 1000)
+    np.testing.assert_array_equal(scaled.predict(head(), np.eye(4), True).probabilities, expected)
+    assert "too many for copies of other sizes" in caplog.text

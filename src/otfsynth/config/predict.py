@@ -39,9 +39,9 @@ class PredictConfig:
     space: str = NATIVE
     """Grid of the results: ``native``, the scan's own, or cubic voxels along the scan's axes, e.g. ``1mm``."""
     tta: bool = True
-    """Average over every tile and its left-right mirror image, and over ``tta_scales``."""
+    """Average the head with copies of other sizes, mirrored from left to right where networks know no sides."""
     tta_scales: list[float] = field(default_factory=lambda: [0.9, 1.2])
-    """Sizes of further copies of the head that are averaged, too; a copy takes as long as a head of its size."""
+    """Sizes of these copies; each takes as long as a head of its size. Empty: the mirror image alone."""
     overlap: float = 0.25
     """Share of a tile that its neighbour covers too; 0.5 takes twice as long."""
     batch_size: int = 1
@@ -56,8 +56,8 @@ class PredictConfig:
     threads: int | None = None
     """Threads of the network on a CPU; by default one per core."""
     fluid_rim_mm: float = 3.0
-    """At the edge of the brain mask, so near to labelled voxels, what the network calls background is CSF; 0: it stays
-    background. For networks that were trained with fluid around stripped brains."""
+    """In the brain mask and so near to what is labelled, background is CSF, for networks that were trained with fluid
+    around stripped brains; 0: it stays background."""
     keep_largest_component: bool = False
     """Remove islands of labelled voxels beside the largest one."""
     fill_holes: bool = False

@@ -81,8 +81,16 @@ class Ensemble:
     @property
     def fluid(self) -> int | None:
         """Target of fluid around stripped brains, where all networks learned it; see :func:`.fluid_target`."""
-        taught = {fluid_target(checkpoint) for checkpoint in self.checkpoints}
+        taught = {fluid_target(checkpoint.config, checkpoint.scheme) for checkpoint in self.checkpoints}
         return taught.pop() if len(taught) == 1 else None
+
+    @property
+    def mirror_axes(self) -> tuple[int, ...]:
+        """Axes along which a mirrored head is as good as any for every network: left to right, or none.
+
+        None where targets have sides, or where training did not mirror (``synthesis.flip.probability``).
+        """
+        return (0,) if all(_is_symmetric(checkpoint) for checkpoint in self.checkpoints) else ()
 
     @property
     def divisor(self) -> Triple:
@@ -221,6 +229,12 @@ def _check_alike(first_path: Path, first: Checkpoint, path: Path, checkpoint: Ch
                 f"checkpoints '{first_path}' and '{path}' can't be averaged: their {what} differ "
                 f"({_plain(expected)} and {_plain(found)}); give checkpoints of one experiment"
             )
+
+
+def _is_symmetric(checkpoint: Checkpoint) -> bool:
+    targets = checkpoint.scheme.target_table
+    flips = checkpoint.config.get("synthesis", {}).get("flip", {}).get("probability", 1.0)
+    return flips > 0 and bool((targets[checkpoint.scheme.swap_indices] == targets).all())
 
 
 def _channels_config(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class Measures:
         orientation_known: whether the file says how the head lies.
         skull: whether the scan went in with its skull on.
         stripping: how the brain was found, and why.
+        rim_mm3: volume that is CSF because the mask holds it beside the brain, see :mod:`.fluid_rim`.
     """
 
     voxel_volume_mm3: float
@@ -46,6 +47,7 @@ class Measures:
     orientation_known: bool = True
     skull: bool = False
     stripping: str = ""
+    rim_mm3: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data; NaN is written as ``None``."""

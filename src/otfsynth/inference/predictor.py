@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from otfsynth.inference.channels import prepare_channels
-from otfsynth.inference.fluid_rim import fill_rim, fluid_target
+from otfsynth.inference.fluid_rim import FluidRim, fluid_target
 from otfsynth.inference.preparation import ImageError, PreparedImage, from_canonical, prepare_image
 from otfsynth.inference.projection import Projected, Projector, averaged, on_grid
 from otfsynth.inference.tiling import Triple, is_out_of_memory, prediction_tile, smaller_tile, stream_probabilities
@@ -23,6 +23,8 @@ from otfsynth.volumes import Grid
 
 RIM_MM = 3.0
 """Fluid that a good skull-strip leaves around the brain, beyond what the network calls fluid."""
+MOST_COPIED_VOXELS = 40_000_000
+"""A brain at half a millimetre. Copies of more than that take gigabytes."""
 DTYPES = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16, "32-true": None}
 
 logger = logging.getLogger(__name__)
@@ -37,7 +39,8 @@ class Prediction:
         probabilities: float16 (labels, x, y, z) on the same grid, or ``None`` where not asked for.
         affine: (4, 4) of both, voxel index to RAS world millimetres.
         expected_voxels: float64 (labels,), sum of every label's probability over all voxels.
-        entropy: mean over labelled voxels, 0 certain to 1 guessing; see :class:`~.projection.Projected`.
+        entropy: mean over voxels that the networks label, 0 certain to 1 guessing; see :class:`~.projection.Projected`.
+        rim_mm3: volume that is fluid by the rule for the rim alone, see :mod:`.fluid_rim`.
     """
 
     labels: np.ndarray
@@ -45,6 +48,7 @@ class Prediction:
     affine: np.ndarray
     expected_voxels: np.ndarray
     entropy: float
+    rim_mm3: float = 0.0
 
 
 class SlidingWindowPredictor:
@@ -113,7 +117,7 @@ class SlidingWindowPredictor:
         self.input_channels = input_channels
         self.fluid = fluid
         self.rim_mm = rim_mm
-        self.spacings_mm = (spacing_mm, *(spacing_mm / scale for scale in scales))
+        self.scales = tuple(scales)
 
     @classmethod
     def from_checkpoint(
@@ -124,6 +128,8 @@ class SlidingWindowPredictor:
         mirror_axes: Sequence[int] = (),
         batch_size: int = 1,
         precision: str = "32-true",
+        rim_mm: float = RIM_MM,
+        scales: Sequence[float] = (),
     ) -> SlidingWindowPredictor:
         """The network of a checkpoint or of a model folder, its averaged weights where it keeps some.
 
@@ -144,7 +150,9 @@ class SlidingWindowPredictor:
             checkpoint.normalization,
             divisor=plan.divisor,
             input_channels=plan.input_channels,
-            fluid=fluid_target(checkpoint),
+            fluid=fluid_target(checkpoint.config, checkpoint.scheme),
+            rim_mm=rim_mm,
+            scales=scales,
         )
 
     def predict(
@@ -164,16 +172,29 @@ class SlidingWindowPredictor:
         """
         if image.ndim == 4:
             given = [channel if channel.any() else None for channel in image]
-            copies = [
-                prepare_channels(given, [affine] * len(given), spacing_mm, normalization=self.normalization)
-                for spacing_mm in self.spacings_mm
-            ]
+
+            def prepare(spacing_mm: float) -> PreparedImage:
+                return prepare_channels(given, [affine] * len(given), spacing_mm, normalization=self.normalization)
         else:
-            copies = [
-                prepare_image(image, affine, spacing_mm, normalization=self.normalization)
-                for spacing_mm in self.spacings_mm
-            ]
+
+            def prepare(spacing_mm: float) -> PreparedImage:
+                return prepare_image(image, affine, spacing_mm, normalization=self.normalization)
+
+        copies = self.copies(prepare)
         return self.segment(*copies, keep_probabilities=keep_probabilities, stripped=stripped)
+
+    def copies(self, prepare: Callable[[float], PreparedImage]) -> list[PreparedImage]:
+        """A scan at the working voxel size and, unless it is too large for that, at those of its further copies.
+
+        Args:
+            prepare: the scan at a voxel size in mm.
+        """
+        first = prepare(self.spacing_mm)
+        scales = self.scales
+        if scales and first.mask.size > MOST_COPIED_VOXELS:
+            logger.warning("%d million voxels are too many for copies of other sizes", round(first.mask.size / 1e6))
+            scales = ()
+        return [first, *(prepare(self.spacing_mm / scale) for scale in scales)]
 
     def segment(
         self,
@@ -186,8 +207,8 @@ class SlidingWindowPredictor:
         """Segment a prepared scan.
 
         Args:
-            prepared: at ``spacings_mm[0]``; see :func:`otfsynth.inference.preparation.prepare_image`.
-            copies: the same scan at other voxel sizes, of which the network thinks as a larger or smaller head.
+            prepared: see :func:`otfsynth.inference.preparation.prepare_image`.
+            copies: the same scan at other voxel sizes, to the network a larger or smaller head; see :meth:`copies`.
             grid: where the segmentation is wanted, with the axes of the scan in RAS order; by default the scan's own
                 grid, as stored.
             keep_probabilities: return them too; they take 2 bytes per voxel and label.
@@ -203,10 +224,13 @@ class SlidingWindowPredictor:
                 "with None for missing ones (otfsynth.inference.channels.prepare_channels), or use another network"
             )
         target = grid or prepared.canonical
-        projected = None
+        rim_reach = self.rim_mm / self.spacing_mm if stripped and self.fluid is not None else 0.0
+        projected = rim = None
         while projected is None:
+            if rim_reach > 0 and self.fluid is not None:
+                rim = FluidRim(prepared.mask, self.fluid, rim_reach)
             try:
-                projected = self._project((prepared, *copies), target, keep_probabilities, stripped)
+                projected = self._project((prepared, *copies), target, keep_probabilities, rim)
             except Exception as error:
                 self._shrink_after(error)
             if projected is None and self.device.type == "cuda":
@@ -217,7 +241,9 @@ class SlidingWindowPredictor:
             labels = from_canonical(labels, affine)
             if probabilities is not None:
                 probabilities = np.stack([from_canonical(volume, affine) for volume in probabilities])
-        return Prediction(labels, probabilities, affine, projected.expected_voxels, projected.entropy)
+        entropy = projected.entropy if rim is None else rim.entropy
+        rim_mm3 = 0.0 if rim is None else rim.filled_voxels * self.spacing_mm**3
+        return Prediction(labels, probabilities, affine, projected.expected_voxels, entropy, rim_mm3)
 
     def predict_prepared(self, data: Tensor) -> Tensor:
         """Probabilities of a prepared image, alone or averaged with its flips.
@@ -227,14 +253,14 @@ class SlidingWindowPredictor:
         return torch.cat(list(self._stream(data, self.flips)), dim=1)
 
     def _project(
-        self, copies: Sequence[PreparedImage], grid: Grid, keep_probabilities: bool, stripped: bool
+        self, copies: Sequence[PreparedImage], grid: Grid, keep_probabilities: bool, rim: FluidRim | None
     ) -> Projected:
         """Stream planes from the networks to the output grid."""
         prepared = copies[0]
         x, y, z = prepared.mask.shape
         planes = _masked(self._averaged(copies), prepared.mask)
-        if stripped and self.fluid is not None and self.rim_mm > 0:
-            planes = fill_rim(planes, prepared.mask, self.fluid, self.rim_mm / self.spacing_mm)
+        if rim is not None:
+            planes = rim.fill(planes)
         projector = None
         for values in planes:
             if projector is None:

@@ -172,15 +172,14 @@ class Projector:
             winner = values.argmax(axis=0).astype(np.uint8)
             self.labels[place] = winner
             self.expected_voxels += values.sum(axis=(1, 2, 3), dtype=np.float64)
-            self.entropy_sum += _entropy(values[:, winner > 0])
+            self.entropy_sum += entropy_sum(values[:, winner > 0])
             if self.probabilities is not None:
                 self.probabilities[(slice(None), *place)] = values
 
     def finish(self) -> Projected:
         """The segmentation, once all planes were added."""
         self.expected_voxels[0] += self.labels.size - self.expected_voxels.sum()  # beyond the reach
-        labelled, choices = np.count_nonzero(self.labels), len(self.expected_voxels)
-        entropy = self.entropy_sum / (labelled * np.log(choices)) if labelled and choices > 1 else float("nan")
+        entropy = mean_entropy(self.entropy_sum, int(np.count_nonzero(self.labels)), len(self.expected_voxels))
         return Projected(self.labels, self.probabilities, self.expected_voxels, entropy)
 
 
@@ -227,7 +226,12 @@ def averaged(streams: Sequence[Iterator[np.ndarray]]) -> Iterator[np.ndarray]:
         held = [portion[:, length:] if portion.shape[1] > length else None for portion in portions]
 
 
-def _entropy(probabilities: np.ndarray) -> float:
+def mean_entropy(total: float, labelled: int, choices: int) -> float:
+    """:func:`entropy_sum` as a share of what guessing among all labels gives, NaN where nothing is labelled."""
+    return float(total / (labelled * np.log(choices))) if labelled and choices > 1 else float("nan")
+
+
+def entropy_sum(probabilities: np.ndarray) -> float:
     """Sum over voxels of -sum p log p; (labels, voxels)."""
     logarithms = np.log(probabilities, out=np.zeros_like(probabilities), where=probabilities > 0)
     return float(-np.einsum("lv,lv->", probabilities, logarithms, dtype=np.float64))

@@ -97,8 +97,10 @@ class ScanSegmenter:
         image = images[0][0]
         brain, skull = self._brain(image, scan)
         options = self.options
-        volumes, spacings_mm = [volume for volume, _, _ in images], self.predictor.spacings_mm
-        prepared, *copies = (self._prepare(scan, volumes, brain.mask, spacing_mm) for spacing_mm in spacings_mm)
+        volumes = [volume for volume, _, _ in images]
+        prepared, *copies = self.predictor.copies(
+            lambda spacing_mm: self._prepare(scan, volumes, brain.mask, spacing_mm)
+        )
         grid = None
         if options.space_mm is not None:
             grid = isotropic_grid(prepared.canonical.shape, prepared.canonical.affine, options.space_mm)
@@ -122,6 +124,7 @@ class ScanSegmenter:
             orientation_known=all(oriented for _, _, oriented in images),
             skull=skull,
             stripping=f"{brain.method}: {brain.reason}",
+            rim_mm3=prediction.rim_mm3,
         )
         return SegmentedScan(
             image, brain.mask, labels, prediction.probabilities, Grid((x, y, z), prediction.affine), measures

@@ -18,6 +18,11 @@ def named_labels(scheme: LabelScheme, names: Sequence[str]) -> tuple[int, ...]:
     return _named_labels(scheme, tuple(names))
 
 
+def first_named_label(scheme: LabelScheme, names: Sequence[str]) -> int | None:
+    """The first of :func:`named_labels`, ``None`` where there is none."""
+    return next(iter(named_labels(scheme, names)), None)
+
+
 @functools.lru_cache(maxsize=256)  # asked for with every sample
 def _named_labels(scheme: LabelScheme, names: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(

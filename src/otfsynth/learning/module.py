@@ -14,6 +14,8 @@ from otfsynth.config.optimizer import OptimizerConfig
 from otfsynth.data.validation import ValidationCase
 from otfsynth.evaluation import confusion_matrix
 from otfsynth.inference import SlidingWindowPredictor
+from otfsynth.inference.fluid_rim import fluid_target
+from otfsynth.inference.skullstrip import has_skull
 from otfsynth.inference.tiling import prediction_tile
 from otfsynth.labels import LabelScheme
 from otfsynth.learning.averaging import MovingAverage
@@ -191,8 +193,11 @@ class SegmentationModule(pl.LightningModule):
             overlap=0.25,
             input_channels=self.plan.input_channels,
             normalization=normalization_of(self.run_config),
+            fluid=fluid_target(self.run_config, self.scheme),
         )
-        labels = predictor.predict(case.image, case.affine).labels
+        first = case.image if case.image.ndim == 3 else case.image[0]
+        stripped = not has_skull(first, case.affine).needed
+        labels = predictor.predict(case.image, case.affine, stripped=stripped).labels
         confusion = confusion_matrix(
             torch.from_numpy(labels), torch.from_numpy(case.reference), self.plan.output_channels
         )

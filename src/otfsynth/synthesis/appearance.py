@@ -17,7 +17,7 @@ from otfsynth.config.synthesis import (
     SkullStripConfig,
 )
 from otfsynth.labels import LabelScheme
-from otfsynth.labels.names import check_names, named_labels
+from otfsynth.labels.names import check_names, first_named_label
 from otfsynth.synthesis.parameters import BiasFieldParameters, SkullStripParameters
 from otfsynth.synthesis.priors import IntensityPriors
 from otfsynth.synthesis.random_stream import RandomStream
@@ -144,7 +144,7 @@ def sample_skull_strip(
         offsets, roughness = config.poor_edge_offset_mm, config.poor_edge_roughness_mm
         spacings = config.poor_edge_spacing_mm
     elif RandomStream(key, "strip_fluid").happens(config.fluid_probability):
-        fluid = next(iter(named_labels(scheme, config.fluid)), None)
+        fluid = first_named_label(scheme, config.fluid)
     return SkullStripParameters(
         edge_offset_mm=stream.uniform(offsets[0], offsets[1]),
         edge_roughness_mm=stream.uniform(0.0, roughness),
