@@ -45,6 +45,7 @@ def test_a_good_case_has_no_warning() -> None:
     ("changes", "expected"),
     [
         ({"entropy": 0.5}, "uncertain (0.50)"),
+        ({"rim_mm3": 7e4}, "5% is rim of a wide brain mask, taken as fluid"),
         ({"asymmetry": (0.09, 0.0, 0.0)}, "GM 9% more on the right"),
         ({"asymmetry": (0.0, -0.07, 0.0)}, "WM 7% more on the left"),
         ({"asymmetry": (0.0, 0.0, 0.25)}, "CSF 25% more on the right"),

@@ -96,14 +96,14 @@ def write_quality_table(
 ) -> None:
     """Write ``quality.csv``: one line a case, the worst first."""
     targets = target_names[1:]
-    head = ["case", "score", "warnings", "entropy", "largest_component_share"]
+    head = ["case", "score", "warnings", "entropy", "largest_component_share", "rim_mm3"]
     head += [f"{name}_asymmetry" for name in targets] + [f"{name}_volume_z" for name in targets]
     head += ["border_mm2", "skull_stripping"]
     by_case = {record.case: record.measures for record in records}
     rows = []
     for quality in judged:
         measures = by_case[quality.case]
-        numbers = [measures.entropy, measures.largest_share, *measures.asymmetry, *quality.volume_z]
+        numbers = [measures.entropy, measures.largest_share, measures.rim_mm3, *measures.asymmetry, *quality.volume_z]
         border = "; ".join(f"{side} {area:.0f}" for side, area in measures.border_mm2.items())
         row = [quality.case, _number(quality.score, 3), "; ".join(quality.warnings)]
         rows.append([*row, *(_number(value, 4) for value in numbers), border, measures.stripping])
