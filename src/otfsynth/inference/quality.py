@@ -19,7 +19,7 @@ MOST_ENTROPY = 0.35
 well, and .36 to .41 on averages of many heads."""
 MOST_RIM_SHARE = 0.04
 """Of the labelled volume, fluid by the rule for the rim alone: more is a mask that holds more than the brain. The
-shipped model has up to .025 on scans with tight masks, and .05 and more where dura or much of the skull base was left."""
+shipped model has up to .025 on scans with tight masks, and .05 and more where dura or skull base was left."""
 MOST_ASYMMETRY = 0.06
 """(R - L) / (R + L) of grey or white matter. Healthy hemispheres are nearly alike in size (Allen et al. 2002, Am J
 Phys Anthropol 118:341), and a plane misplaced by 1 mm adds 3 %; a segmentation that fails on one side exceeds it."""
